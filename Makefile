@@ -1,0 +1,42 @@
+# Two commands do all the set-up: `make demo` and `make test`. Both make .venv by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo test lint types imports check bench clean
+
+setup: $(READY)
+
+# uv is installed inside the environment, so that nothing is needed beforehand but Python and make.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Sightline needs Python 3.11 or newer; call make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[train,service]' --group dev
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/sightline demo
+
+test: $(READY)
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/pyright
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+check: lint types imports test
+
+bench: $(READY)
+	@for script in benchmarks/[a-z]*.py; do [ $$script = benchmarks/peers.py ] || $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) .bench .pytest_cache .ruff_cache dist
