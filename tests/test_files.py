@@ -1,0 +1,44 @@
+import hashlib
+import stat
+from pathlib import Path
+
+import pytest
+
+from sightline.files import readable_size, sha256_file, written_whole
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"x" * 3_000_000)
+    assert sha256_file(path) == hashlib.sha256(b"x" * 3_000_000).hexdigest()
+
+
+def test_written_whole_replaces_only_when_the_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.txt"
+    with written_whole(path) as temporary:
+        temporary.write_text("one")
+        assert not path.exists()
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("two")
+        raise KeyError
+
+    with pytest.raises(KeyError), written_whole(path) as temporary:
+        fail(temporary)
+    assert path.read_text() == "one"
+    assert [path.name for path in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_secret_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    with written_whole(path, mode=0o600) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KB"), (5 << 20, "5.0 MB"), (3 << 50, "3072.0 TB")],
+)
+def test_readable_size(size: int, text: str) -> None:
+    assert readable_size(size) == text
