@@ -8,12 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 API_PREFIX = "/api/v1"
 LEASE_HEADER = "Lease-Token"
 OFFSET_HEADER = "Upload-Offset"
 HASH_HEADER = "Content-SHA256"
+MAX_INT = 2**63 - 1  # the largest whole number that every database holds
 
 T = TypeVar("T")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -103,7 +104,7 @@ class Policy(Request):
 
     release: ReleaseRule = ReleaseRule.OWNER
     allow_process_sandbox: bool = False
-    max_release_bytes: int = Field(default=1 << 30, gt=0)
+    max_release_bytes: int = Field(default=1 << 30, gt=0, le=MAX_INT)
 
 
 class DatasetVariant(Wire):
@@ -142,9 +143,9 @@ class UploadCreate(Request):
     """Announces an archive. Announcing the same one again resumes where it broke off."""
 
     variant: Variant
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    version: str = Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$")
     sha256: Sha256
-    size_bytes: int = Field(gt=0)
+    size_bytes: int = Field(gt=0, le=MAX_INT)
 
 
 class Upload(Wire):
@@ -267,6 +268,9 @@ class ReleaseDecision(Request):
 
 
 class ExperimentOut(Wire):
+    """``trainer``, ``dataset`` and ``environment`` are names. ``dataset_variant`` says what the job trains
+    on: ``sample`` where the dataset has no hidden data. ``attempt`` is 0 until an agent takes the job."""
+
     id: str
     name: str
     state: State
@@ -274,8 +278,10 @@ class ExperimentOut(Wire):
     attempt: int
     author: str
     trainer: str
+    trainer_id: str = ""
     dataset: str
     dataset_version: str
+    dataset_variant: Variant | None = None
     dataset_recipe: str | None
     command: str
     environment: str
@@ -297,8 +303,8 @@ class LogStream(StrEnum):
 class LogLine(Request):
     """One line of a job. ``seq`` counts from 0 within an attempt; sending a line again changes nothing."""
 
-    seq: int = Field(ge=0)
-    at: datetime
+    seq: int = Field(ge=0, le=MAX_INT)
+    at: AwareDatetime
     stream: LogStream
     text: str
 
@@ -313,12 +319,12 @@ class StoredLogLine(LogLine):
 class MetricPoint(Request):
     """``value`` is null for NaN and infinities."""
 
-    seq: int = Field(ge=0)
-    at: datetime
+    seq: int = Field(ge=0, le=MAX_INT)
+    at: AwareDatetime
     name: str = Field(min_length=1, max_length=200)
     kind: Literal["scalar", "metric"]
-    value: float | None
-    step: int
+    value: float | None = Field(allow_inf_nan=False)
+    step: int = Field(ge=-MAX_INT, le=MAX_INT)
 
 
 class StoredMetricPoint(MetricPoint):
@@ -349,6 +355,7 @@ class LeaseRequest(Request):
 class JobDataset(Wire):
     name: str
     version: str
+    variant: Variant = Variant.HIDDEN
     sha256: Sha256
     size_bytes: int
     policy: Policy
@@ -388,7 +395,7 @@ class Heartbeat(Wire):
 class StateReport(Request):
     state: State
     reason: str = Field(min_length=1, max_length=2000)
-    exit_code: int | None = None
+    exit_code: int | None = Field(default=None, ge=-(2**31), lt=2**31)
 
 
 class LogBatch(Request):
