@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint types imports check bench clean
+.PHONY: setup demo test lint types imports check bench constraints clean
 
 setup: $(READY)
 
@@ -37,6 +37,11 @@ check: lint types imports test
 
 bench: $(READY)
 	@for script in benchmarks/[a-z]*.py; do [ $$script = benchmarks/peers.py ] || $(BIN)/python $$script || exit 1; done
+
+# Renew the exact versions, from what the open ranges in pyproject.toml give today.
+constraints:
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade \
+	  --all-extras --group dev pyproject.toml -o constraints.txt
 
 clean:
 	rm -rf $(VENV) .bench .pytest_cache .ruff_cache dist
