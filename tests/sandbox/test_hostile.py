@@ -163,7 +163,13 @@ def test_its_environment_is_the_contract_and_nothing_else(attempts: dict[str, An
     assert set(variables) == {
         *("CUDA_VISIBLE_DEVICES", "HAFNIA_CLOUD", "HOME", "LANG", "LOGNAME", "USER", "TMPDIR", "PATH"),
         *("MDI_ARTIFACT_DIR", "MDI_CHECKPOINT_DIR", "MDI_DATASET_DIR", "MDI_MODEL_DIR"),
-        *("MLFLOW_TRACKING_URI", "OMP_NUM_THREADS", "PYTHONUNBUFFERED", "SIGHTLINE_ARTIFACT_DIR"),
+        *(
+            "MLFLOW_ALLOW_FILE_STORE",
+            "MLFLOW_TRACKING_URI",
+            "OMP_NUM_THREADS",
+            "PYTHONUNBUFFERED",
+            "SIGHTLINE_ARTIFACT_DIR",
+        ),
         *("SIGHTLINE_CHECKPOINT_DIR", "SIGHTLINE_DATASET_DIR", "SIGHTLINE_JOB", "SIGHTLINE_MODEL_DIR"),
         *("SIGHTLINE_RUN_DIR", "SM_CHANNEL_TRAINING", "SM_MODEL_DIR", "SM_NUM_GPUS", "SM_OUTPUT_DATA_DIR"),
     }

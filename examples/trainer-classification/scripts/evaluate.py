@@ -6,13 +6,13 @@ from typing import Annotated
 
 import torch
 import typer
-from sightline.data.torch_bridge import TorchDataset, collate
 from torch.utils.data import DataLoader
 from trainer_classification import model as models
 from trainer_classification.data import evaluation_transforms
 from trainer_classification.evaluation import accuracy
 
 from sightline.data import Dataset
+from sightline.data.torch_bridge import TorchDataset, collate
 
 
 def main(

@@ -8,16 +8,16 @@ import typer
 from torch.nn import functional as F
 from trainer_classification import model as models
 from trainer_classification import probe as probes
-from trainer_classification.data import fitting_image_size, make_loaders
+from trainer_classification.data import fitting_image_size, make_loader, make_parts
 from trainer_classification.evaluation import accuracy
 
-from sightline.data import Dataset
+from sightline.data import Classification, Dataset
 from sightline.runs import RunLogger
 
 
 def main(
     dataset: Annotated[str, typer.Option(help="Its name; outside of a job, the sample is used.")] = "digits",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 15,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 10,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak of the one-cycle schedule.")] = 4e-3,
     weight_decay: Annotated[float, typer.Option(min=0)] = 1e-2,
@@ -35,10 +35,13 @@ def main(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     data = Dataset.from_name(dataset)
     image_size = image_size or fitting_image_size(data)
-    loaders = make_loaders(data, image_size, batch_size, workers, flip, seed)
+    parts = make_parts(data, image_size, flip, seed)
+    loaders = {split: make_loader(part, split, batch_size, workers) for split, part in parts.items()}
 
-    (task,) = [task for task in data.info.tasks if task.primitive.__name__ == "Classification"]
-    config = models.ModelConfig(class_names=task.class_names, image_size=image_size, width=width)
+    class_names = data.info.task(Classification).class_names
+    if not class_names:
+        raise SystemExit(f"error: dataset '{dataset}' names no classes, so there is nothing to tell apart.")
+    config = models.ModelConfig(class_names=class_names, image_size=image_size, width=width)
     model = models.Classifier(config).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=weight_decay)
     steps = epochs * len(loaders["train"])
@@ -60,8 +63,8 @@ def main(
                 "device": str(device),
             }
         )
-        images_to_learn = len(loaders["train"].dataset)
-        print(f"training on {images_to_learn} of {len(data)} images, {image_size} px, on {device}")
+        counts = ", ".join(f"{split} {len(part)}" for split, part in parts.items())
+        print(f"{len(data)} images of {image_size} px ({counts}), on {device}")
         step = 0
         for epoch in range(1, epochs + 1):
             started = time.perf_counter()
@@ -90,7 +93,7 @@ def main(
         if "test" in loaders:
             test = accuracy(model, loaders["test"], device)
             logger.log_metric("test/accuracy", test, step=step)
-            print(f"test accuracy {test:.4f} on {len(loaders['test'].dataset)} images")
+            print(f"test accuracy {test:.4f} on {len(parts['test'])} images")
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ class Classifier(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.register_buffer("mean_c", torch.tensor(config.mean).view(3, 1, 1))
-        self.register_buffer("std_c", torch.tensor(config.std).view(3, 1, 1))
+        self.mean_c = nn.Buffer(torch.tensor(config.mean).view(3, 1, 1), persistent=False)
+        self.std_c = nn.Buffer(torch.tensor(config.std).view(3, 1, 1), persistent=False)
         self.stem = nn.Conv2d(3, width, 3, padding=1)
         self.blocks = nn.Sequential(
             Block(width, width, 1), Block(width, 2 * width, 2), Block(2 * width, 4 * width, 2)
