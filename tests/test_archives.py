@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sightline.archives import extract_zip, list_zip, write_zip
@@ -183,6 +183,7 @@ SMALL_ZIP = _small_zip()
     ),
     cut=st.none() | st.integers(0, len(SMALL_ZIP)),
 )
+@example(flips=[(SMALL_ZIP.rindex(b"scripts/"), 0)], cut=None)  # a name cut off at its first character
 def test_a_damaged_zip_unpacks_inside_or_gives_a_sentence(
     tmp_path: Path, flips: list[tuple[int, int]], cut: int | None
 ) -> None:

@@ -164,7 +164,7 @@ def _directory_bytes(path: Path) -> int:
 
 def _refuse_unsafe(path: Path, info: zipfile.ZipInfo) -> None:
     name = info.filename
-    if len(name) > _LONGEST_NAME or _CONTROL.search(name):
+    if not name or len(name) > _LONGEST_NAME or _CONTROL.search(name):
         raise SightlineError(f"{path}: member {name[:60]!r} has a name that no file should have; rename it.")
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or "\\" in name or ":" in name.split("/")[0]:

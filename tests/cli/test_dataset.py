@@ -76,9 +76,9 @@ def test_download_elsewhere(developer: Person, published: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["download", "mnist"], "There is no dataset 'mnist'"),
+        (["download", "mnist"], "Dataset 'mnist' is unknown"),
         (["download", "squares", "--version", "9.9.9", "--force"], "9.9.9"),
-        (["info", "mnist"], "There is no dataset 'mnist'"),
+        (["info", "mnist"], "Dataset 'mnist' is unknown"),
         (["publish", "/nowhere"], "/nowhere"),
         (["delete", "squares", "--yes"], "squares"),
     ],

@@ -212,7 +212,7 @@ def test_an_uploaded_trainer(developer: Person, published: str, package: Path) -
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-d", "nope"], "There is no dataset 'nope'"),
+        (["-d", "nope"], "Dataset 'nope' is unknown"),
         (["-d", "squares", "-c", "python scripts/trian.py"], "scripts/train.py"),
         (["-d", "squares", "-c", ""], "command '' is not allowed"),
         (["-d", "squares", "-e", "Moon base"], "Moon base"),

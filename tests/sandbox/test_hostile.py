@@ -167,6 +167,7 @@ def test_its_environment_is_the_contract_and_nothing_else(attempts: dict[str, An
             "MLFLOW_ALLOW_FILE_STORE",
             "MLFLOW_TRACKING_URI",
             "OMP_NUM_THREADS",
+            "OMP_WAIT_POLICY",
             "PYTHONUNBUFFERED",
             "SIGHTLINE_ARTIFACT_DIR",
         ),
