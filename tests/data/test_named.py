@@ -58,7 +58,7 @@ def test_in_a_job_the_dataset_is_the_jobs(
 ) -> None:
     sign, value, folder = variables
     monkeypatch.setenv(sign, value)
-    with pytest.raises(SightlineError, match="SIGHTLINE_DATASET_DIR and MDI_DATASET_DIR are not set"):
+    with pytest.raises(SightlineError, match="none of SIGHTLINE_DATASET_DIR, MDI_DATASET_DIR"):
         Dataset.from_name("pets")
     monkeypatch.setenv(folder, str(pets))
     for name in ("pets", "another name", "../strange"):

@@ -1,18 +1,16 @@
 """Where the dataset of a given name is: a job's own, one that is here already, or a fresh download."""
 
-import os
 import tempfile
 from pathlib import Path
 
 from sightline.data.archive import unpack_dataset
 from sightline.data.info import INFO_FILE, DatasetInfo, check_dataset_name, check_version
 from sightline.errors import SightlineError
+from sightline.job_contract import FOLDERS, in_job, job_folder
 
 LOCAL_DATASETS = Path(".data/datasets")
 """Where downloaded datasets lie, below the working directory."""
 
-_JOB_SIGNS = ("SIGHTLINE_JOB", "HAFNIA_CLOUD")
-_JOB_FOLDERS = ("SIGHTLINE_DATASET_DIR", "MDI_DATASET_DIR")
 
 
 def folder_of_dataset(name: str, version: str | None, *, force: bool) -> Path:
@@ -21,8 +19,8 @@ def folder_of_dataset(name: str, version: str | None, *, force: bool) -> Path:
     Raises:
         SightlineError: no such dataset or version, or the service cannot be reached.
     """
-    if any(os.environ.get(sign, "").lower() in ("1", "true", "yes") for sign in _JOB_SIGNS):
-        return _job_folder()
+    if in_job():
+        return _dataset_of_job()
     check_dataset_name(name)
     if version is not None:
         check_version(version)
@@ -36,11 +34,12 @@ def folder_of_dataset(name: str, version: str | None, *, force: bool) -> Path:
     return folder
 
 
-def _job_folder() -> Path:
-    for variable in _JOB_FOLDERS:
-        if folder := os.environ.get(variable):
-            return Path(folder)
-    raise SightlineError(f"this is a job, but {' and '.join(_JOB_FOLDERS)} are not set; set one of them.")
+def _dataset_of_job() -> Path:
+    folder = job_folder("dataset")
+    if folder is None:
+        names = ", ".join(FOLDERS["dataset"])
+        raise SightlineError(f"this is a job, but none of {names} is set; set one of them.")
+    return folder
 
 
 def _version_of(folder: Path) -> str:

@@ -1,6 +1,5 @@
 """Where a run's files go: folders named by the job's variables in a job, ``.data/experiments`` elsewhere."""
 
-import os
 import re
 import sys
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sightline.errors import SightlineError
+from sightline.job_contract import in_job, job_folder
 
 RUN_FILE = "run.json"
 CONFIGURATION_FILE = "configuration.json"
@@ -29,14 +29,6 @@ class RunLocations:
     model: Path
     checkpoints: Path
     artifacts: Path
-
-
-def in_job() -> bool:
-    """True when this process runs as a job: ``SIGHTLINE_JOB=1``, or ``HAFNIA_CLOUD=true`` alone."""
-    return os.environ.get("SIGHTLINE_JOB") == "1" or os.environ.get("HAFNIA_CLOUD", "").lower() in (
-        "true",
-        "1",
-    )
 
 
 def find_locations(name: str | None, folder: Path | None) -> RunLocations:
@@ -76,17 +68,8 @@ def default_name() -> str:
 
 
 def _job_folders() -> dict[str, Path]:
-    variables = {
-        "run": ("SIGHTLINE_RUN_DIR",),
-        "model": ("SIGHTLINE_MODEL_DIR", "MDI_MODEL_DIR"),
-        "checkpoints": ("SIGHTLINE_CHECKPOINT_DIR", "MDI_CHECKPOINT_DIR"),
-        "artifacts": ("SIGHTLINE_ARTIFACT_DIR", "MDI_ARTIFACT_DIR"),
-    }
-    folders: dict[str, Path] = {}
-    for role, names in variables.items():
-        value = next((os.environ[name] for name in names if os.environ.get(name)), None)
-        if value:
-            folders[role] = Path(value).absolute()
+    roles = ("run", "model", "checkpoints", "artifacts")
+    folders = {role: folder for role in roles if (folder := job_folder(role))}
     # The other service has no variable for a run directory; what lies among the artifacts is collected.
     if "run" not in folders and "artifacts" in folders:
         folders["run"] = folders["artifacts"] / "run"

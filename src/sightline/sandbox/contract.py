@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sightline.job_contract import FOLDERS, SIGNS
 from sightline.sandbox.job import Job, JobFolders
 from sightline.sandbox.plan import Mount, Plan, read_only, without_repeats
 from sightline.sandbox.rootfs import base_mounts, gpu_mounts
@@ -66,26 +67,14 @@ def contract_variables(job: Job, paths: ContractPaths, cpus: int) -> dict[str, s
         "USER": "job",
     }
     fixed = {
+        **SIGNS,
+        **{name: getattr(paths, role) for role, names in FOLDERS.items() for name in names},
         "CUDA_VISIBLE_DEVICES": ",".join(job.gpus),
-        "HAFNIA_CLOUD": "true",
         "HOME": paths.home,
-        "MDI_ARTIFACT_DIR": paths.artifacts,
-        "MDI_CHECKPOINT_DIR": paths.checkpoints,
-        "MDI_DATASET_DIR": paths.dataset,
-        "MDI_MODEL_DIR": paths.model,
         "MLFLOW_ALLOW_FILE_STORE": "true",  # MLflow 3.7 and later refuse a file store without it
         "MLFLOW_TRACKING_URI": f"file://{paths.run}/mlruns",
         "PATH": f"{job.python.interpreter.parent}:{_SYSTEM_PATH}",
-        "SIGHTLINE_ARTIFACT_DIR": paths.artifacts,
-        "SIGHTLINE_CHECKPOINT_DIR": paths.checkpoints,
-        "SIGHTLINE_DATASET_DIR": paths.dataset,
-        "SIGHTLINE_JOB": "1",
-        "SIGHTLINE_MODEL_DIR": paths.model,
-        "SIGHTLINE_RUN_DIR": paths.run,
-        "SM_CHANNEL_TRAINING": paths.dataset,
-        "SM_MODEL_DIR": paths.model,
         "SM_NUM_GPUS": str(len(job.gpus)),
-        "SM_OUTPUT_DATA_DIR": paths.artifacts,
         "TMPDIR": paths.temporary,
     }
     if python_path:
