@@ -27,7 +27,7 @@ def test_nan_and_infinity_have_no_value(tmp_path: Path) -> None:
 def test_other_lines_and_links_are_passed_over(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("1 1 1\n")
-    store = store_with(tmp_path / "store", loss="hello\n\n1 x 2\n1 0.5 2\n")
+    store = store_with(tmp_path / "store", loss=f"hello\n\n1 x 2\n{'9' * 400} 1.0 1\n1 0.5 2\n")
     (store / "0" / "run1" / "metrics" / "link").symlink_to(secret)
     (store / "0" / "run1" / "params").mkdir()
     (store / "0" / "run1" / "params" / "lr").write_text("1 1 1\n")

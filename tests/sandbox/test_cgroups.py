@@ -63,6 +63,7 @@ def test_version_2_limits_are_written(tmp_path: Path, monkeypatch: pytest.Monkey
         "memory.swap.max": "0",
         "pids.max": "7",
         "cpu.max": "200000 100000",
+        "cpu.weight": "50",
     }
     (folder / "memory.events").write_text("low 0\noom 1\noom_kill 2\n")
     (folder / "memory.peak").write_text("900\n")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sightline.cli.output import say
+from sightline.cli.output import confirm, say
 from sightline.client.profiles import DEFAULT_PROFILE, DEFAULT_URL, config_path
 
 
@@ -42,7 +42,7 @@ def configure(
     if api_key and api_key_file:
         raise SightlineError("--api-key and --api-key-file name two keys; give one of them.")
     if api_key_file:
-        api_key = api_key_file.read_text(encoding="utf-8").strip()
+        api_key = api_key_file.read_text(encoding="utf-8", errors="replace").strip()
     given = api_key is not None
     name = name or (DEFAULT_PROFILE if given else typer.prompt("Profile Name", default=DEFAULT_PROFILE))
     if not given:
@@ -70,7 +70,6 @@ def clear(
     if not path.exists():
         say(f"nothing to remove: there is no {path}")
         return
-    if not yes and sys.stdin.isatty():
-        typer.confirm(f"Remove all profiles in {path}?", abort=True)
+    confirm(f"Remove all profiles in {path}?", yes)
     path.unlink()
     say(f"removed {path}")

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 import typer
 
 from sightline.cli.commands import new_app
-from sightline.cli.output import AsJson, note, print_fields, print_json, print_table, progress_bar, say
+from sightline.cli.output import (
+    AsJson,
+    confirm,
+    note,
+    print_fields,
+    print_json,
+    print_table,
+    progress_bar,
+    say,
+)
 
 app = new_app("Find and download sample datasets; publish hidden ones.")
 
@@ -166,13 +175,11 @@ def delete(
 
       sightline dataset delete digits --yes
     """
-    import sys
 
     from sightline.client import connect
 
     with connect() as client:
         dataset = client.dataset(name)
-        if not yes and sys.stdin.isatty():
-            typer.confirm(f"Delete '{dataset.name}' from {client.url} for everybody?", abort=True)
+        confirm(f"Delete '{dataset.name}' from {client.url} for everybody?", yes)
         client.delete_dataset(dataset.id)
     say(f"deleted dataset '{dataset.name}'")

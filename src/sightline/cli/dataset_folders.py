@@ -81,7 +81,12 @@ def publish_dataset(
             Dataset.from_path(sample_folder)
         else:
             sample_folder = work / "sample"
-            hidden.create_sample_dataset(n=min(sample, len(hidden))).write(sample_folder)
+            if sample >= len(hidden):
+                raise SightlineError(
+                    f"{path}: has {len(hidden)} items, so a sample of {sample} would make all of it public; "
+                    "give a smaller --sample."
+                )
+            hidden.create_sample_dataset(n=sample).write(sample_folder)
         # Hidden first: a job that starts in between would otherwise be given the sample.
         _send(client, dataset, path, Variant.HIDDEN, version, work)
         return _send(client, dataset, sample_folder, Variant.SAMPLE, version, work)

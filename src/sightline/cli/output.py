@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sightline.errors import SightlineError
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
@@ -124,3 +126,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask before something is lost for good.
+
+    Raises:
+        SightlineError: there is nobody to ask and ``yes`` was not given, or the answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise SightlineError(f"{question} Nobody is there to answer; add --yes to do it.")
+    if not typer.confirm(question):
+        raise SightlineError("nothing was removed.")

@@ -35,11 +35,14 @@ def up(
       sightline up --set lease_s=60 --set max_log_lines=1000000
     """
     from sightline.files import written_whole
+    from sightline.sandbox import choose
     from sightline.service.bootstrap import prepare
     from sightline.service.local_agents import LocalAgents
     from sightline.service.server import serve
     from sightline.service.settings import Settings
 
+    for name in sandbox or []:
+        choose([name])
     folder = folder.resolve()
     settings = Settings.from_words(folder, setting or [])
     prepared = prepare(settings)
@@ -61,5 +64,6 @@ def up(
     try:
         serve(settings, host, port, ready, stopping=local.stop)
     finally:
-        address.unlink(missing_ok=True)
+        if local.started:  # else the address is that of another service on this folder
+            address.unlink(missing_ok=True)
         local.stop()

@@ -12,7 +12,6 @@ LOCAL_DATASETS = Path(".data/datasets")
 """Where downloaded datasets lie, below the working directory."""
 
 
-
 def folder_of_dataset(name: str, version: str | None, *, force: bool) -> Path:
     """The folder of the dataset, downloaded if need be; see `Dataset.from_name`.
 

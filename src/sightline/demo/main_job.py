@@ -86,43 +86,50 @@ def run_main_job(folder: Path | None, *, keep: bool) -> None:
         digits = Dataset.from_image_folder(owner / "images", name="digits")
         digits.write(owner / "digits")
         as_owner = story.person(owner, service.url, keys["owner"])
-        publish = f"dataset publish {owner / 'digits'} --sample {SAMPLE_SIZE} --release auto"
-        story.sightline(as_owner, publish + " --title 'Handwritten digits'")
+        publish = ["dataset", "publish", str(owner / "digits"), "--sample", str(SAMPLE_SIZE)]
+        story.sightline(as_owner, *publish, "--release", "auto", "--title", "Handwritten digits")
 
         story.next_step()
         developer = folder / "developer"
         trainer = trainer_folder()
         as_developer = story.person(developer, service.url, keys["developer"])
-        story.sightline(as_developer, "dataset download digits")
-        train = "scripts/train.py --dataset digits"
-        story.python(as_developer, trainer, train)
+        story.sightline(as_developer, "dataset", "download", "digits")
+        train = ["scripts/train.py", "--dataset", "digits"]
+        story.python(as_developer, trainer, *train)
         sample_model = _newest_run(developer) / "model"
 
         story.next_step()
-        package = developer / "trainer.zip"
-        story.sightline(as_developer, f"trainer create-zip {trainer} --output {package}")
-        create = f"experiment create --name digits-hidden --dataset digits --trainer-path {package} --follow"
-        lines = story.sightline(as_developer, f"{create} --cmd 'python {train} --probe'")
+        package = str(developer / "trainer.zip")
+        story.sightline(as_developer, "trainer", "create-zip", str(trainer), "--output", package)
+        create = ["experiment", "create", "--name", "digits-hidden", "--dataset", "digits"]
+        command = shlex.join(["python", *train, "--probe"])
+        lines = story.sightline(
+            as_developer, *create, "--trainer-path", package, "--cmd", command, "--follow"
+        )
         _check_refusals(lines)
 
         story.next_step()
         released = developer / "released"
-        story.sightline(as_developer, f"experiment download digits-hidden --destination {released}")
-        story.sightline(as_developer, f"experiment logs digits-hidden --output {released / 'log.txt'}")
+        story.sightline(
+            as_developer, "experiment", "download", "digits-hidden", "--destination", str(released)
+        )
+        log = released / "log.txt"
+        story.sightline(as_developer, "experiment", "logs", "digits-hidden", "--output", str(log))
         hidden_model = released / "model"
-        judge = f"scripts/evaluate.py --dataset {owner / 'digits'} {sample_model} {hidden_model}"
-        scores = [json.loads(line) for line in story.python(as_owner, trainer, judge)]
+        models = [str(sample_model), str(hidden_model)]
+        judge = ["scripts/evaluate.py", "--dataset", str(owner / "digits"), *models]
+        scores = [json.loads(line) for line in story.python(as_owner, trainer, *judge)]
         sample_score, hidden_score = (score["accuracy"] for score in scores)
         story.end()
 
     console = progress.console
-    table = Table(title=f"accuracy on the hidden test split ({scores[0]['images']} images)")
+    table = Table(title="accuracy on the hidden test split")
     table.add_column("trained on")
     table.add_column("accuracy", justify="right")
-    table.add_column("model", overflow="fold")
-    table.add_row(f"the sample ({SAMPLE_SIZE} images)", f"{sample_score:.4f}", str(sample_model))
-    table.add_row(f"the hidden data ({len(digits)} images)", f"{hidden_score:.4f}", str(hidden_model))
+    table.add_row(f"the sample ({SAMPLE_SIZE} images)", f"{sample_score:.4f}")
+    table.add_row(f"the hidden data ({len(digits)} images)", f"{hidden_score:.4f}")
     console.print(table)
+    console.print(f"model    {hidden_model}", soft_wrap=True)
     console.print(f"metrics  {released / 'run' / 'metrics.jsonl'}", soft_wrap=True)
     console.print(f"logs     {released / 'log.txt'}", soft_wrap=True)
     if keep:
@@ -170,18 +177,16 @@ class _Story:
             "PWD": str(home),
         }
 
-    def sightline(self, person: Mapping[str, str], arguments: str) -> list[str]:
-        words = shlex.split(arguments)
+    def sightline(self, person: Mapping[str, str], *words: str) -> list[str]:
         return self._run(person, ["sightline", *words], [sys.executable, "-m", "sightline.cli.main", *words])
 
-    def python(self, person: Mapping[str, str], trainer: Path, arguments: str) -> list[str]:
-        script, *words = shlex.split(arguments)
+    def python(self, person: Mapping[str, str], trainer: Path, script: str, *words: str) -> list[str]:
         environment = {**person, "PYTHONPATH": str(trainer / "src"), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, str(trainer / script), *words]
         return self._run(environment, ["python", script, *words], command)
 
     def _run(self, environment: Mapping[str, str], shown: list[str], command: list[str]) -> list[str]:
-        text = shlex.join(shown).replace(f"{self._folder}/", "")
+        text = shlex.join(word.replace(f"{self._folder}/", "") for word in shown)
         self._progress.console.print(Text(f"  $ {text}", style="cyan"), soft_wrap=True)
         lines: list[str] = []
         with subprocess.Popen(
@@ -197,7 +202,8 @@ class _Story:
             assert process.stdout
             for line in process.stdout:
                 lines.append(line.rstrip("\n"))
-                self._progress.console.print(Text(f"  │ {lines[-1]}", style="dim"), soft_wrap=True)
+                line = lines[-1].replace(f"{self._folder}/", "")
+                self._progress.console.print(Text(f"  │ {line}", style="dim"), soft_wrap=True)
         if process.returncode:
             said = lines[-1] if lines else "nothing"
             raise SightlineError(f"'{text}' ended with code {process.returncode}; it said: {said}")

@@ -46,5 +46,5 @@ def _parse(name: str, line: str) -> dict[str, Any] | None:
             "value": finite,
             "step": int(step),
         }
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -35,8 +35,6 @@ class ControlGroup:
         group = cls(version=version)
         name = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
         for controller, parent in parents.items():
-            if controller == "cpu" and cpus is None:
-                continue
             sweep(parent)
             folder = parent / name
             try:
@@ -98,7 +96,12 @@ class ControlGroup:
         folder = self.folders[controller]
         if controller == "pids":
             (folder / "pids.max").write_text(str(processes))
-        elif controller == "cpu" and cpus is not None:
+        elif controller == "cpu":
+            # However many processes the job has, they share as one with all else that runs here.
+            name, weight = ("cpu.shares", "512") if self.version == 1 else ("cpu.weight", "50")
+            (folder / name).write_text(weight)
+            if cpus is None:
+                return
             quota = cpus * _CPU_PERIOD_US
             if self.version == 1:
                 (folder / "cpu.cfs_period_us").write_text(str(_CPU_PERIOD_US))

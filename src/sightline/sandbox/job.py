@@ -20,7 +20,8 @@ class Limits:
 
     ``time_s``: wall clock, seconds. ``memory_bytes``: of all its processes together, shared memory and
     ``/tmp`` included. ``output_bytes``: growth of code, model, checkpoints and output together.
-    ``cpus``: how many it may run on. ``processes``: how many processes and threads it may have at once.
+    ``cpus``: how many it may run on. ``processes``: how many processes and threads it may have at once; by
+    default 256 and 64 more for each CPU, enough for data loaders, too few to stop a machine by forking.
     ``grace_s``: seconds between asking it to stop (SIGTERM, at the time limit or when cancelled) and
     ending it.
     """
@@ -29,15 +30,21 @@ class Limits:
     memory_bytes: int
     output_bytes: int
     cpus: int
-    processes: int = 1024
+    processes: int | None = None
     grace_s: float = 5.0
 
     def __post_init__(self) -> None:
         for name in ("time_s", "memory_bytes", "output_bytes", "cpus", "processes"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"Limits.{name} must be above 0, but is {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"Limits.{name} must be above 0, but is {value}")
         if self.grace_s < 0:
             raise ValueError(f"Limits.grace_s must not be negative, but is {self.grace_s}")
+
+    @property
+    def max_processes(self) -> int:
+        """``processes``, or what it is by default."""
+        return 256 + 64 * self.cpus if self.processes is None else self.processes
 
 
 @dataclass(frozen=True)

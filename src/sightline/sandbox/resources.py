@@ -31,7 +31,7 @@ def resource_limits(limits: Limits, plan: Plan, launch: Launch, group: ControlGr
     """
     found = {
         "RLIMIT_FSIZE": max(limits.output_bytes, limits.memory_bytes),
-        "RLIMIT_NPROC": limits.processes + (0 if launch.namespaces else _own_tasks()),
+        "RLIMIT_NPROC": limits.max_processes + (0 if launch.namespaces else _own_tasks()),
     }
     if not group.has("memory") and not plan.gpus:
         found["RLIMIT_DATA"] = 2 * limits.memory_bytes + _SPARE_ADDRESSES

@@ -55,7 +55,7 @@ class Supervision:
         group = ControlGroup()
         try:
             count = None if cpus is None else len(cpus)
-            group = ControlGroup.create(self._limits.memory_bytes, self._limits.processes, count)
+            group = ControlGroup.create(self._limits.memory_bytes, self._limits.max_processes, count)
             self._prepare(starter, streams, group, cpus)
             watch = Watch(self._limits, self._plan, group, self._first_process)
             self._control.say({"say": "go"})

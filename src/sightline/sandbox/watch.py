@@ -55,8 +55,9 @@ class Watch:
         if self._group.has("memory") and self._group.has("pids"):
             return self._out_of_memory()
         processes = descendants(self._first)
-        if len(processes) > self._limits.processes and not self._group.has("pids"):
-            return Stop(Ending.FAILED, f"killed: it started more than its {self._limits.processes} processes")
+        if len(processes) > self._limits.max_processes and not self._group.has("pids"):
+            allowed = self._limits.max_processes
+            return Stop(Ending.FAILED, f"killed: it started more than its {allowed} processes")
         if self._group.has("memory"):
             return self._out_of_memory()
         used = memory_bytes(processes, self._limits.memory_bytes)

@@ -40,6 +40,8 @@ def prepare(settings: Settings) -> Bootstrap:
         SightlineError: the database cannot be opened, or ``environments.json`` is wrong.
     """
     listed = environments(settings.folder)
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    settings.folder.chmod(0o700)  # holds hidden data and keys: nobody else on this machine may look
     core = Core.open(settings)
     admin_file, agent_file = settings.folder / "admin.key", settings.folder / "agent.key"
     try:

@@ -17,6 +17,7 @@ class LocalAgents:
     """
 
     def __init__(self, count: int, folder: Path, key_file: Path, sandboxes: list[str]) -> None:
+        self.started = False
         self._count = count
         self._folder = folder
         self._key_file = key_file
@@ -26,6 +27,7 @@ class LocalAgents:
 
     def start(self, url: str) -> None:
         """Start the agents of the service at ``url``."""
+        self.started = True
         for number in range(1, self._count + 1):
             thread = threading.Thread(target=self._keep_running, args=(url, number), name=f"agent-{number}")
             thread.start()

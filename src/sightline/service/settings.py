@@ -40,9 +40,10 @@ class Settings(BaseModel):
     max_archive_bytes: int = Field(default=1024 * _GB, gt=0)
     """Of one dataset archive."""
 
-    max_log_lines: int = Field(default=100_000, gt=0)
+    max_log_lines: int = Field(default=20_000, gt=0)
     """Per attempt at a job, as the three below."""
-    max_log_bytes: int = Field(default=32 * _MB, gt=0)
+    max_log_bytes: int = Field(default=4 * _MB, gt=0)
+    """Logs reach the author before any release, so this bounds what can leave through them."""
     max_metric_points: int = Field(default=500_000, gt=0)
     max_metric_names: int = Field(default=500, gt=0)
     max_log_line_bytes: int = Field(default=16_384, gt=0)

@@ -19,6 +19,7 @@ SECRET_FILES = (
     "*.env",
     "*.pem",
     "*.key",
+    "*.ppk",
     "*.p12",
     "*.pfx",
     "*.jks",
@@ -51,6 +52,25 @@ SECRET_FILES = (
     "secrets.toml",
     "secrets.y*ml",
     "kaggle.json",
+    "key.json",
+    "*[-_]key.json",
+    "api[-_]key*",
+    "*[-_]api[-_]key*",
+    "password.txt",
+    "passwords.txt",
+    "secret.json",
+    "secret.txt",
+    "secret.y*ml",
+    "token",
+    "token.txt",
+    "*[-_]token",
+    "*[-_]token.txt",
+    ".vault[-_]pass*",
+    ".dockercfg",
+    "*.tfstate*",
+    "rclone.conf",
+    "pip.conf",
+    ".sightline.json",
 )
 
 SECRET_FOLDERS = (
@@ -111,8 +131,8 @@ DEFAULTS = (
     ".coverage*",
     ".idea/",
     ".vscode/",
-    ".DS_Store",
-    "Thumbs.db",
+    ".ds_store",
+    "thumbs.db",
     "*.swp",
 )
 
@@ -142,8 +162,10 @@ class IgnoreRules:
         fixed = self.fixed_reason(name, is_folder=is_folder)
         if fixed is not None:
             return fixed
+        # Cameras write IMG.JPG: the defaults know no case. A package's own file is git's, which does.
+        known_as = name if self.file else name.lower()
         for number, pattern in reversed(self._chosen):
-            if pattern.matches(name, is_folder=is_folder):
+            if pattern.matches(known_as, is_folder=is_folder):
                 source = f"{self.file} line {number}" if self.file else "default rule"
                 return None if pattern.negated else f"{source}: {pattern.text}"
         return None

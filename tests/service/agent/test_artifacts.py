@@ -42,6 +42,21 @@ def test_links_and_pipes_stay_behind_and_are_named(folders: JobFolders, tmp_path
     assert sorted(sentence.split()[0] for sentence in left_out) == ["data/pipe", "model/folder", "model/link"]
 
 
+def test_names_that_cannot_be_stored_stay_behind(folders: JobFolders) -> None:
+    (folders.model / "a\nb").touch()
+    (folders.model / os.fsdecode(b"\xff\xfe")).touch()
+    deep = folders.model
+    for _ in range(6):
+        deep = deep / ("d" * 100)
+    deep.mkdir(parents=True)
+    (deep / "weights.bin").touch()
+    (folders.model / "größe 1.bin").touch()
+    outputs, left_out = collect(folders, 100)
+    assert [output.name for output in outputs] == ["model/größe 1.bin"]
+    assert len(left_out) == 3
+    assert all(sentence.isprintable() for sentence in left_out)
+
+
 def test_more_than_the_quota_is_refused(folders: JobFolders) -> None:
     (folders.model / "weights.bin").write_bytes(bytes(101))
     with pytest.raises(SightlineError, match="output quota"):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sightline.client import ServiceClient, ServiceError
-from sightline.client.wire import Lease, LeaseRequest
+from sightline.client.wire import Lease, LeaseRequest, Variant
 from sightline.errors import SightlineError
 from sightline.sandbox import Sandbox, available, choose
 from sightline.service.agent.caches import Cache
@@ -87,14 +87,14 @@ class Agent:
         print(f"agent {self._name}: {label} done", flush=True)
 
     def _sandbox_for(self, lease: Lease) -> Sandbox:
-        allowed = [
-            name for name in self._offered if name != "process" or lease.dataset.policy.allow_process_sandbox
-        ]
-        return choose(allowed)
+        dataset = lease.dataset
+        open_to_all = dataset.variant is Variant.SAMPLE or dataset.policy.allow_process_sandbox
+        return choose([name for name in self._offered if open_to_all or name != "process"])
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o700)  # holds hidden data: nobody else on this machine may look
         with (self._folder / "agent.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

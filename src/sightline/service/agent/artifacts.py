@@ -11,6 +11,7 @@ from sightline.files import readable_size
 from sightline.sandbox import JobFolders
 
 MAX_FILES = 10_000
+_LONGEST_NAME = 500  # characters that the service takes
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ def collect(folders: JobFolders, quota_bytes: int) -> tuple[list[Output], list[s
         for path in _walk(root):
             name = f"{part}/{path.relative_to(root).as_posix()}"
             status = path.lstat()
-            if stat.S_ISREG(status.st_mode):
+            if not _can_be_named(name):
+                left_out.append(f"{name[:80]!r} was left out: its name is too long or not plain text.")
+            elif stat.S_ISREG(status.st_mode):
                 outputs.append(Output(name, path, status.st_size))
             else:
                 left_out.append(f"{name} was left out: only plain files are collected, and this is not one.")
@@ -57,6 +60,11 @@ def collect(folders: JobFolders, quota_bytes: int) -> tuple[list[Output], list[s
             " of its environment."
         )
     return sorted(outputs, key=lambda output: output.name), left_out
+
+
+def _can_be_named(name: str) -> bool:
+    # Bytes that are not UTF-8 come out of the file system as surrogates, which are not printable.
+    return len(name) <= _LONGEST_NAME and name.isprintable()
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -1,8 +1,10 @@
 """One attempt at one experiment, from the lease to the last report."""
 
 import shutil
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +26,7 @@ from sightline.errors import SightlineError
 from sightline.sandbox import Ending, Job, JobFolders, Limits, Outcome, Sandbox, python_environment
 from sightline.service.agent.artifacts import collect
 from sightline.service.agent.caches import Cache
-from sightline.service.agent.lease_keeper import LEASE_LOST, LeaseKeeper
+from sightline.service.agent.lease_keeper import LEASE_LOST, LeaseKeeper, grace_s
 from sightline.service.agent.metrics_tail import MetricsTail
 from sightline.service.agent.outbox import Outbox
 from sightline.trainer_package import extract_package, list_names, parse_command
@@ -57,9 +59,12 @@ class JobRun:
         self._keeper = LeaseKeeper(client, lease, self._stop_job)
         self._next_line = 0
         self._numbering = threading.Lock()
-        self._logs: Outbox[LogLine] = Outbox(lambda lines: client.send_logs(lease, LogBatch(lines=lines)))
+        self._logs: Outbox[LogLine] = Outbox(
+            lambda lines: client.send_logs(lease, LogBatch(lines=lines)), lambda line: len(line.text)
+        )
         self._metrics: Outbox[MetricPoint] = Outbox(
-            lambda points: client.send_metrics(lease, MetricBatch(points=points))
+            lambda points: client.send_metrics(lease, MetricBatch(points=points)),
+            lambda point: len(point.name),
         )
 
     def stop(self) -> None:
@@ -74,12 +79,17 @@ class JobRun:
                 self._attempt()
         except LeaseLostError:
             pass
+        except ServiceError as error:
+            # The end could not be reported. The lease runs out, and the service says so in its own words.
+            print(f"experiment {self._lease.experiment_id}: {error}", file=sys.stderr, flush=True)
         finally:
             self._logs.abandon()
             self._metrics.abandon()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _attempt(self) -> None:
+        if self._lease.attempt > 1:
+            self._say(f"attempt {self._lease.attempt}: the job starts again from the beginning")
         try:
             job = self._prepare()
             self._report(State.RUNNING, f"running in sandbox {self._sandbox.describe()}")
@@ -96,6 +106,14 @@ class JobRun:
             else:
                 self._say(f"error: {error}")
                 self._finish(State.FAILED, str(error))
+        except LeaseLostError:
+            raise
+        except Exception as error:
+            # A defect of ours, or something that nobody thought a job could leave. The job ends with this
+            # reason and the agent goes on; running it again would only end here again.
+            traceback.print_exc()
+            reason = f"the agent could not handle this job ({type(error).__name__}: {error})"
+            self._finish(State.FAILED, reason)
 
     def _prepare(self) -> Job:
         lease = self._lease
@@ -118,6 +136,7 @@ class JobRun:
             memory_bytes=environment.ram,
             output_bytes=environment.output_quota_bytes,
             cpus=environment.cpu_count,
+            grace_s=grace_s(lease),
         )
         return Job(
             id=f"{lease.experiment_id}-{lease.attempt}",
@@ -126,6 +145,7 @@ class JobRun:
             dataset=dataset,
             python=python,
             limits=limits,
+            gpus=tuple(str(index) for index in range(environment.gpu_count)),
         )
 
     def _fetch_trainer(self, target: Path) -> None:
@@ -158,7 +178,7 @@ class JobRun:
         """The last report: it follows only when every line and metric has arrived."""
         for name, outbox in (("log lines", self._logs), ("metrics", self._metrics)):
             if outbox.dropped:
-                self._say(f"{outbox.dropped} {name} were dropped while the service could not be reached")
+                self._say(f"{outbox.dropped} {name} were dropped: they came faster than they could be sent")
         complete = self._metrics.close(_DELIVERY_S)
         complete = self._logs.close(_DELIVERY_S) and complete
         if not complete:

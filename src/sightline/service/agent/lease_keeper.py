@@ -8,13 +8,22 @@ from sightline.client.wire import Lease
 
 LEASE_LOST = 409  # the status of every answer to a lease that is not the caller's any more
 
+_SILENCE = 2 / 3  # of the lease time; the rest is for ending the job
+_GRACE = 1 / 6  # of the lease time
+
+
+def grace_s(lease: Lease) -> float:
+    """How long a job that is asked to stop may take, so that it has ended before its lease runs out."""
+    return min(5.0, lease.lease_s * _GRACE)
+
 
 class LeaseKeeper:
     """Sends heartbeats from a thread while it is open (a context manager).
 
     ``stop_job`` is set when the job must end: somebody cancelled it, or the lease is lost (``lost``) because
-    the service said so or could not be reached for as long as the lease runs. In the second case another
-    agent may have the job by now, and it must never run twice at once.
+    the service said so or was not heard of for two thirds of the lease time. In the second case another
+    agent may have the job once the lease has run out, and it must never run twice at once. A clock of its
+    own watches the silence, since a heartbeat can hang for longer than the lease.
     """
 
     def __init__(self, client: ServiceClient, lease: Lease, stop_job: threading.Event) -> None:
@@ -23,28 +32,41 @@ class LeaseKeeper:
         self._client = client
         self._lease = lease
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True, name="heartbeat")
+        self._heard = time.monotonic()
+        self._threads = [
+            threading.Thread(target=self._send_heartbeats, daemon=True, name="heartbeat"),
+            threading.Thread(target=self._watch_silence, daemon=True, name="lease-clock"),
+        ]
 
     def __enter__(self) -> "LeaseKeeper":
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
-        self._thread.join()
 
-    def _work(self) -> None:
-        heard = time.monotonic()
+    def _send_heartbeats(self) -> None:
         while not self._done.wait(self._lease.heartbeat_s):
+            asked = time.monotonic()
             try:
-                asked = time.monotonic()
                 answer = self._client.heartbeat(self._lease)
             except ServiceError as error:
-                if error.status == LEASE_LOST or time.monotonic() - heard > self._lease.lease_s:
-                    self.lost = True
-                    self._stop_job.set()
+                if error.status == LEASE_LOST:
+                    self._lose()
                     return
                 continue
-            heard = asked
+            self._heard = asked
             if answer.cancel:
                 self._stop_job.set()
+
+    def _watch_silence(self) -> None:
+        allowed_s = self._lease.lease_s * _SILENCE
+        while not self._done.wait(min(0.5, allowed_s / 20)):
+            if time.monotonic() - self._heard > allowed_s:
+                self._lose()
+                return
+
+    def _lose(self) -> None:
+        self.lost = True
+        self._stop_job.set()

@@ -4,13 +4,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from itertools import islice
+from itertools import accumulate, islice, takewhile
 from typing import Generic, TypeVar
 
 from sightline.client import ServiceError
 
 T = TypeVar("T")
-_BATCH = 1000
+_BATCH = 1000  # messages
+_BATCH_SIZE = 1 << 20  # characters; escaped in JSON each may take six bytes
+_OVERHEAD = 200  # characters that a message takes beside what varies
 _RETRY_S = 0.5
 
 
@@ -23,17 +25,21 @@ class Outbox(Generic[T]):
 
     Args:
         send: takes a batch; returns when it is acknowledged; raises `ServiceError` otherwise.
-        capacity: messages kept while the service cannot be reached; later ones are dropped and counted
-            in ``dropped``, so that a talkative job cannot fill the agent's memory.
+        size: characters of a message.
+        capacity: characters kept while the service cannot be reached; later messages are dropped and
+            counted in ``dropped``, so that a talkative job cannot fill the agent's memory.
 
     A batch that the service refuses for good (a 4xx answer) ends the delivery; ``refusal`` says why.
     """
 
-    def __init__(self, send: Callable[[list[T]], object], capacity: int = 200_000) -> None:
+    def __init__(
+        self, send: Callable[[list[T]], object], size: Callable[[T], int], capacity: int = 64 << 20
+    ) -> None:
         self.dropped = 0
         self.refusal: ServiceError | None = None
         self._send = send
-        self._capacity = capacity
+        self._size = size
+        self._left = capacity
         self._queue: deque[T] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -44,9 +50,11 @@ class Outbox(Generic[T]):
     def put(self, message: T) -> None:
         """Queue a message; never blocks."""
         with self._changed:
-            if len(self._queue) >= self._capacity:
+            size = self._size(message) + _OVERHEAD
+            if size > self._left:
                 self.dropped += 1
                 return
+            self._left -= size
             self._queue.append(message)
             self._changed.notify()
 
@@ -71,7 +79,7 @@ class Outbox(Generic[T]):
                     self._changed.wait()
                 if self._abandoned or not self._queue:
                     return
-                batch = list(islice(self._queue, _BATCH))
+                batch = self._next_batch()
             try:
                 self._send(batch)
             except ServiceError as error:
@@ -82,4 +90,9 @@ class Outbox(Generic[T]):
                 continue
             with self._changed:
                 for _ in batch:
-                    self._queue.popleft()
+                    self._left += self._size(self._queue.popleft()) + _OVERHEAD
+
+    def _next_batch(self) -> list[T]:
+        sizes = accumulate(self._size(message) for message in islice(self._queue, _BATCH))
+        fitting = sum(1 for _ in takewhile(lambda total: total <= _BATCH_SIZE, sizes))
+        return list(islice(self._queue, max(1, fitting)))

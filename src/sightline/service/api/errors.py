@@ -60,12 +60,19 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(DataError, _on_bad_data)
+    app.add_exception_handler(UnicodeEncodeError, _on_half_character)
     app.add_exception_handler(OperationalError, _on_database)
     app.add_exception_handler(Exception, _on_defect)
 
 
 def _on_refusal(_: Request, error: Any) -> JSONResponse:
     return problem(status_of(error), str(error))
+
+
+def _on_half_character(_: Request, error: Any) -> JSONResponse:
+    # JSON can say "\\ud800", half of a character, which no database and no file name takes.
+    reason = f"The request holds text that is not whole characters ({error.reason})"
+    return problem(422, f"{reason}; send it as UTF-8.")
 
 
 def _on_invalid(request: Request, error: Any) -> JSONResponse:
