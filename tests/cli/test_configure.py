@@ -57,9 +57,21 @@ def test_what_cannot_be_right_is_refused(nobody: Person, key: str, url: str) -> 
     assert not (nobody.home / "config.json").exists()
 
 
+def test_a_key_file_that_holds_no_text(nobody: Person) -> None:
+    (nobody.home / "key").write_bytes(bytes(range(128, 256)))
+    result = nobody("configure", "--api-key-file", "key", "--api-url", "http://127.0.0.1:9", "--no-check")
+    assert result.code == 1
+    assert result.err.startswith("error: ")
+    assert not (nobody.home / "config.json").exists()
+
+
 def test_clear(nobody: Person) -> None:
     assert "nothing to remove" in nobody.ok("clear").out
     nobody.ok("profile", "create", "key", "--no-check")
+    refused = nobody("clear")
+    assert refused.code == 1
+    assert "--yes" in refused.err
+    assert (nobody.home / "config.json").exists()
     assert "removed" in nobody.ok("clear", "--yes").out
     assert not (nobody.home / "config.json").exists()
 

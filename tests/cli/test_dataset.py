@@ -93,6 +93,19 @@ def test_what_cannot_be_done_is_one_sentence(
     assert result.err.count("\n") == 1
 
 
+def test_a_sample_that_would_make_all_public_is_refused(owner: Person, squares: Path) -> None:
+    result = owner("dataset", "publish", squares, "--name", "given-away", "--sample", "5000")
+    assert result.code == 1
+    assert "would make all of it public" in result.err
+
+
+def test_deleting_with_nobody_to_ask_needs_yes(owner: Person, published: str) -> None:
+    result = owner("dataset", "delete", published)
+    assert result.code == 1
+    assert "--yes" in result.err
+    assert owner.ok("dataset", "info", published)
+
+
 def test_a_developer_cannot_publish(developer: Person, squares: Path) -> None:
     result = developer("dataset", "publish", squares, "--name", "mine")
     assert result.code == 1

@@ -37,5 +37,5 @@ def test_a_job_that_fails_without_isolation(
 def test_mistakes_are_named(developer: Person, package: Path, published: str) -> None:
     launch = ("runc", "launch-local", "--trainer", package)
     assert "did you mean 'scripts/train.py'" in developer(*launch, "-d", published, "scripts/trian.py").err
-    assert "no dataset 'nope'" in developer(*launch, "-d", "nope", "scripts/train.py").err
+    assert "Dataset 'nope' is unknown" in developer(*launch, "-d", "nope", "scripts/train.py").err
     assert "./nope: is no dataset" in developer(*launch, "-d", "./nope", "scripts/train.py").err

@@ -1,4 +1,6 @@
+import json
 import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,22 @@ def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(SightlineError, match=f"Cannot listen at 127.0.0.1:{port}"):
             ServiceProcess(tmp_path, "--agents", "0", "--port", str(port))
+
+
+def test_a_second_service_on_a_folder_is_refused_and_the_first_stays(tmp_path: Path) -> None:
+    service = ServiceProcess(tmp_path, "--agents", "0")
+    try:
+        with pytest.raises(SightlineError, match="another service is running"):
+            ServiceProcess(tmp_path, "--agents", "0")
+        assert json.loads((tmp_path / "service.json").read_text()) == {"url": service.url, "pid": service.pid}
+    finally:
+        service.stop()
+
+
+def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    service = ServiceProcess(tmp_path / "service", "--agents", "0")
+    service.stop()
+    assert stat.S_IMODE((tmp_path / "service").stat().st_mode) == 0o700
 
 
 def test_a_wrong_setting_is_said_in_one_sentence(tmp_path: Path) -> None:

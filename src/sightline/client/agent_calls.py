@@ -49,9 +49,18 @@ class AgentCalls:
         return self.transport.parsed(Lease, response)
 
     def heartbeat(self, lease: Lease) -> Heartbeat:
-        """Keep the lease; the answer says whether somebody asked to cancel the job."""
+        """Keep the lease; the answer says whether somebody asked to cancel the job.
+
+        It waits for the answer no longer than until the next one is due, and is not sent again: the next
+        one does that.
+        """
         return self.transport.send(
-            "POST", _job(lease, "heartbeat"), Heartbeat, retry=True, headers=_token(lease)
+            "POST",
+            _job(lease, "heartbeat"),
+            Heartbeat,
+            retry=False,
+            headers=_token(lease),
+            timeout=self.transport.timeout(read=lease.heartbeat_s),
         )
 
     def report_state(self, lease: Lease, report: StateReport) -> Heartbeat:

@@ -25,7 +25,6 @@ class ServiceProcess:
     def __init__(self, folder: Path, *options: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "service.log"
-        (folder / "service.json").unlink(missing_ok=True)  # of a service that was killed
         command = [sys.executable, "-m", "sightline.cli.main", "up", "--folder", str(folder)]
         if "--port" not in options:
             command += ["--port", "0"]

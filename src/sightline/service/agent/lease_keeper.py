@@ -23,7 +23,7 @@ class LeaseKeeper:
     ``stop_job`` is set when the job must end: somebody cancelled it, or the lease is lost (``lost``) because
     the service said so or was not heard of for two thirds of the lease time. In the second case another
     agent may have the job once the lease has run out, and it must never run twice at once. A clock of its
-    own watches the silence, since a heartbeat can hang for longer than the lease.
+    own watches the silence, so that a heartbeat that hangs delays nothing.
     """
 
     def __init__(self, client: ServiceClient, lease: Lease, stop_job: threading.Event) -> None:
@@ -34,8 +34,8 @@ class LeaseKeeper:
         self._done = threading.Event()
         self._heard = time.monotonic()
         self._threads = [
-            threading.Thread(target=self._send_heartbeats, daemon=True, name="heartbeat"),
-            threading.Thread(target=self._watch_silence, daemon=True, name="lease-clock"),
+            threading.Thread(target=self._send_heartbeats, name="heartbeat"),
+            threading.Thread(target=self._watch_silence, name="lease-clock"),
         ]
 
     def __enter__(self) -> "LeaseKeeper":
@@ -45,6 +45,8 @@ class LeaseKeeper:
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
+        for thread in self._threads:
+            thread.join()
 
     def _send_heartbeats(self) -> None:
         while not self._done.wait(self._lease.heartbeat_s):
