@@ -86,4 +86,5 @@ def test_a_cancelled_job_stops_with_its_lease_kept() -> None:
     stop = threading.Event()
     with keep(Answers(beat(cancel=True)), stop, lease()) as keeper:
         assert stop.wait(2)
+        assert keeper.cancelled
         assert not keeper.lost

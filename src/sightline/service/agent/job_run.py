@@ -103,6 +103,8 @@ class JobRun:
         except SightlineError as error:
             if self._agent_stops:
                 self._hand_back()
+            elif self._keeper.cancelled:
+                self._finish(State.CANCELLED, "cancelled before its command ran")
             else:
                 self._say(f"error: {error}")
                 self._finish(State.FAILED, str(error))

@@ -20,14 +20,15 @@ def grace_s(lease: Lease) -> float:
 class LeaseKeeper:
     """Sends heartbeats from a thread while it is open (a context manager).
 
-    ``stop_job`` is set when the job must end: somebody cancelled it, or the lease is lost (``lost``) because
-    the service said so or was not heard of for two thirds of the lease time. In the second case another
-    agent may have the job once the lease has run out, and it must never run twice at once. A clock of its
-    own watches the silence, so that a heartbeat that hangs delays nothing.
+    ``stop_job`` is set when the job must end: somebody cancelled it (``cancelled``), or the lease is lost
+    (``lost``) because the service said so or was not heard of for two thirds of the lease time. In the
+    second case another agent may have the job once the lease has run out, and it must never run twice at
+    once. A clock of its own watches the silence, so that a heartbeat that hangs delays nothing.
     """
 
     def __init__(self, client: ServiceClient, lease: Lease, stop_job: threading.Event) -> None:
         self.lost = False
+        self.cancelled = False
         self._stop_job = stop_job
         self._client = client
         self._lease = lease
@@ -60,6 +61,7 @@ class LeaseKeeper:
                 continue
             self._heard = asked
             if answer.cancel:
+                self.cancelled = True
                 self._stop_job.set()
 
     def _watch_silence(self) -> None:
