@@ -170,6 +170,9 @@ class Supervision:
         """No process of the job is alive afterwards. Harmless when called again."""
         if starter.returncode is not None:
             return
+        if self._launch.namespaces:
+            # Before its child, or it complains about the child's end in the job's own stream.
+            starter.kill()
         first = self._control.process
         if first is not None:
             handle = process_handle(first)
