@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sightline.errors import SightlineError
+from sightline.files import written_whole
 from sightline.sandbox import PythonEnvironment
 from sightline.sandbox.python_environment import host_environment, prepare
 from tests.needs import needs
@@ -41,7 +42,9 @@ class Preparing:
 
     def __call__(self, *requirements: str) -> PythonEnvironment:
         job = self.harness.job("true")
-        (job.folders.code / "requirements.txt").write_text("\n".join(requirements))
+        # Whole at once: several that prepare at the same time share this folder.
+        with written_whole(job.folders.code / "requirements.txt") as temporary:
+            temporary.write_text("\n".join(requirements))
         self.said: list[str] = []
         return prepare(
             job.folders.code,
