@@ -1,4 +1,6 @@
+import os
 import threading
+import time
 from pathlib import Path
 
 from sightline.archives import write_zip
@@ -26,6 +28,16 @@ def test_a_trainer_is_fetched_once_by_many_at_once(tmp_path: Path) -> None:
         thread.join()
     assert len(fetches) == 1
     assert {sha256_file(path) for path in found} == {sha256}
+
+
+def test_a_dataset_that_nobody_used_for_long_is_removed(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    for name, age_s in (("old", 90_000), ("new", 60)):
+        folder = tmp_path / "cache" / "datasets" / name
+        (folder / "data").mkdir(parents=True)
+        os.utime(folder, (time.time() - age_s,) * 2)
+    cache.prune()
+    assert [path.name for path in (tmp_path / "cache" / "datasets").iterdir()] == ["new"]
 
 
 def test_a_damaged_trainer_is_fetched_again(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ class Agent:
             wanted = {"agent": self._name, "sandboxes": self._offered, "wait_s": _WAIT_S}
             reachable = True
             while not self._stopping.is_set():
+                self._cache.prune()
                 try:
                     lease = self._client.lease(LeaseRequest.model_validate(wanted))
                 except ServiceError as error:

@@ -1,6 +1,9 @@
 """Archives that jobs need, fetched once and kept by content hash."""
 
 import fcntl
+import os
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +30,15 @@ class Cache:
                 fetch(archive)
                 unpack_dataset(archive, target)
                 archive.unlink()
+            os.utime(target)  # when it was last used
         return target
+
+    def prune(self, unused_s: float = 86_400) -> None:
+        """Remove datasets that no job has used for ``unused_s`` seconds: hidden data stays no longer than
+        it is needed, also when its owner deletes it from the service."""
+        for folder in (self.folder / "datasets").glob("*/"):
+            if time.time() - folder.stat().st_mtime > unused_s:
+                shutil.rmtree(folder)
 
     def trainer(self, sha256: str, fetch: Callable[[Path], object]) -> Path:
         """The trainer package's zip file; ``fetch`` downloads it to the path it is given."""
