@@ -76,14 +76,23 @@ attempt("unmount the dataset")(lambda: call(libc.umount2, os.fsencode(dataset), 
 # the host's files
 attempt("secret of the host")(lambda: Path(given["secret"]).read_text())
 attempt("shadow")(lambda: Path("/etc/shadow").read_text())
-for folder in ("/root", "/home", "/work", "/var", "/run", "/srv", "/mnt", "/boot"):
-    attempt(f"files in {folder}")(
-        lambda folder=folder: (
-            [str(path) for path in Path(folder).rglob("*") if path.is_file()][:3]
-            if folder in ("/home", "/var", "/run", "/srv", "/mnt", "/boot")
-            else os.listdir(folder)
-        )
-    )
+
+# Python and the modules that a job may import are there, wherever on the host they lie.
+own = [path for path in (sys.prefix, sys.base_prefix, *sys.path) if path]
+
+
+def files_of_others(folder):
+    found = []
+    for here, folders, files in os.walk(folder):
+        if any(f"{here}/".startswith(f"{path}/") for path in own):
+            folders.clear()
+        else:
+            found += [f"{here}/{name}" for name in files]
+    return found
+
+
+for folder in ("/root", "/home", "/var", "/run", "/srv", "/mnt", "/boot"):
+    attempt(f"files in {folder}")(lambda folder=folder: files_of_others(folder)[:3])
 for place in ("/", "/usr", "/etc", "/opt", "/opt/ml", "/opt/ml/input", "/dev", "/proc/sys/kernel"):
     attempt(f"write to {place}")(lambda place=place: Path(place, "sightline-test").write_text("x"))
 attempt("write kernel settings")(lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY)))

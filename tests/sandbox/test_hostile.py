@@ -128,13 +128,9 @@ def test_every_attempt_is_judged(attempts: dict[str, Any]) -> None:
 
 
 def test_sees_no_files_of_the_host(attempts: dict[str, Any]) -> None:
-    for folder in ("/home", "/var", "/run", "/srv", "/mnt", "/boot"):
+    for folder in ("/root", "/home", "/var", "/run", "/srv", "/mnt", "/boot"):
         answer = attempts[f"files in {folder}"]
         assert answer.startswith("refused") or answer == "worked: []", (folder, answer)
-    for folder in ("/root", "/work"):
-        answer = attempts[f"files in {folder}"]
-        # Only the way to the interpreter or to the code of a checkout may be there.
-        assert answer.startswith("refused") or "ssh" not in answer, (folder, answer)
 
 
 def test_has_no_privileges(attempts: dict[str, Any]) -> None:
