@@ -19,7 +19,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold; real dates w
 _CHUNK = 1 << 20
 
 # What the standard library raises for a zip that is damaged or made to look so.
-_DAMAGE = (
+DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -84,7 +84,7 @@ def list_zip(path: Path, *, max_files: int | None = None) -> list[zipfile.ZipInf
             raise SightlineError(f"{path}: lists more than the {max_files:,} files allowed.")
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-    except (*_DAMAGE, OSError) as error:
+    except (*DAMAGE, OSError) as error:
         raise SightlineError(f"{path}: cannot be read as a zip file ({error}); make it again.") from error
     files: list[zipfile.ZipInfo] = []
     seen: set[str] = set()
@@ -129,7 +129,7 @@ def extract_zip(path: Path, folder: Path, *, max_bytes: int, max_files: int) -> 
                                 f"{path}: unpacks to more than the {readable_size(max_bytes)} allowed."
                             )
                         sink.write(chunk)
-            except (*_DAMAGE, OSError) as error:
+            except (*DAMAGE, OSError) as error:
                 raise SightlineError(f"{path}: '{info.filename}' cannot be unpacked ({error}).") from error
             if (info.external_attr >> 16) & stat.S_IXUSR:
                 target.chmod(target.stat().st_mode | stat.S_IXUSR)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sightline.archives import list_zip
+from sightline.archives import DAMAGE, list_zip
 from sightline.errors import SightlineError
 from sightline.service.domain.refusals import RefusedError
 
@@ -44,7 +44,7 @@ def inspect(path: Path) -> Inspected:
     with zipfile.ZipFile(path) as archive:
         try:
             return Inspected(_count(archive, members[annotations]), _info(archive, members[INFO]))
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
+        except (*DAMAGE, OSError) as error:
             raise RefusedError(f"The archive is damaged ({error}); pack it again.") from error
 
 
