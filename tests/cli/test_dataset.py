@@ -31,7 +31,7 @@ def test_publishing_again_changes_nothing_and_another_policy_is_refused(
     again = owner("dataset", "publish", squares, "--sample", "4")
     assert again.code == 0 or "1.0.0" in again.err
     assert owner.ok("dataset", "info", published, "--json").json["dataset_variants"] == before
-    other = owner("dataset", "publish", squares, "--release", "auto")
+    other = owner("dataset", "publish", squares, "--sample", "4", "--release", "auto")
     assert other.code == 1
     assert "'squares' is published already, with release rule 'owner'" in other.err
 
@@ -97,6 +97,7 @@ def test_a_sample_that_would_make_all_public_is_refused(owner: Person, squares: 
     result = owner("dataset", "publish", squares, "--name", "given-away", "--sample", "5000")
     assert result.code == 1
     assert "would make all of it public" in result.err
+    assert "given-away" not in owner.ok("dataset", "ls").out
 
 
 def test_deleting_with_nobody_to_ask_needs_yes(owner: Person, published: str) -> None:
@@ -107,7 +108,7 @@ def test_deleting_with_nobody_to_ask_needs_yes(owner: Person, published: str) ->
 
 
 def test_a_developer_cannot_publish(developer: Person, squares: Path) -> None:
-    result = developer("dataset", "publish", squares, "--name", "mine")
+    result = developer("dataset", "publish", squares, "--sample", "4", "--name", "mine")
     assert result.code == 1
     assert "owner" in result.err
 

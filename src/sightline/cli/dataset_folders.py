@@ -65,6 +65,14 @@ def publish_dataset(
     from sightline.data import Dataset
 
     hidden = Dataset.from_path(path)
+    # All that can be wrong here is found before the service hears of the dataset.
+    if isinstance(sample, Path):
+        Dataset.from_path(sample)
+    elif sample >= len(hidden):
+        raise SightlineError(
+            f"{path}: has {len(hidden)} items, so a sample of {sample} would make all of it public; "
+            "give a smaller --sample."
+        )
     version = hidden.info.version
     request = message(
         DatasetCreate,
@@ -78,14 +86,8 @@ def publish_dataset(
         work = Path(temporary)
         if isinstance(sample, Path):
             sample_folder = sample
-            Dataset.from_path(sample_folder)
         else:
             sample_folder = work / "sample"
-            if sample >= len(hidden):
-                raise SightlineError(
-                    f"{path}: has {len(hidden)} items, so a sample of {sample} would make all of it public; "
-                    "give a smaller --sample."
-                )
             hidden.create_sample_dataset(n=sample).write(sample_folder)
         # Hidden first: a job that starts in between would otherwise be given the sample.
         _send(client, dataset, path, Variant.HIDDEN, version, work)

@@ -131,7 +131,7 @@ def run_main_job(folder: Path | None, *, keep: bool) -> None:
     console.print(table)
     console.print(f"model    {hidden_model}", soft_wrap=True)
     console.print(f"metrics  {released / 'run' / 'metrics.jsonl'}", soft_wrap=True)
-    console.print(f"logs     {released / 'log.txt'}", soft_wrap=True)
+    console.print(f"logs     {log}", soft_wrap=True)
     if keep:
         console.print(f"service  {service.url} stays up; stop it with: kill {service.pid}", soft_wrap=True)
         console.print(f"         admin key in {folder / 'service' / 'admin.key'}", soft_wrap=True)
@@ -202,8 +202,8 @@ class _Story:
             assert process.stdout
             for line in process.stdout:
                 lines.append(line.rstrip("\n"))
-                line = lines[-1].replace(f"{self._folder}/", "")
-                self._progress.console.print(Text(f"  │ {line}", style="dim"), soft_wrap=True)
+                shortened = lines[-1].replace(f"{self._folder}/", "")
+                self._progress.console.print(Text(f"  │ {shortened}", style="dim"), soft_wrap=True)
         if process.returncode:
             said = lines[-1] if lines else "nothing"
             raise SightlineError(f"'{text}' ended with code {process.returncode}; it said: {said}")
