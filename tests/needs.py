@@ -33,3 +33,14 @@ def shared_data(folder: str) -> Path:
     path = SHARED_DATA / folder
     needs(f"../shared/data/{folder}", path.exists())
     return path
+
+
+def needs_gpu() -> None:
+    """Skip without an NVIDIA GPU. None can be installed, so only ``SIGHTLINE_REQUIRE=gpu`` demands one."""
+    import torch
+
+    if torch.cuda.is_available():
+        return
+    if os.environ.get("SIGHTLINE_REQUIRE") == "gpu":
+        pytest.fail("needs an NVIDIA GPU, which is missing on this machine")
+    pytest.skip("needs an NVIDIA GPU, which is missing on this machine")

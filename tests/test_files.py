@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.files import readable_size, sha256_file, written_whole
+from sightline.files import readable_size, sha256_file, temporary_folder, written_whole
 
 
 def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
@@ -42,3 +42,22 @@ def test_a_secret_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
 )
 def test_readable_size(size: int, text: str) -> None:
     assert readable_size(size) == text
+
+
+def test_a_temporary_folder_goes_also_when_a_signal_comes_as_soon_as_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with temporary_folder("work-", tmp_path) as folder:
+        assert folder.parent == tmp_path
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        (folder / "a").write_bytes(b"a")
+    make = Path.mkdir
+
+    def interrupted(self: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        make(self, mode, parents, exist_ok)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "mkdir", interrupted)
+    with pytest.raises(KeyboardInterrupt), temporary_folder("work-", tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -6,12 +6,12 @@ The public face is small and loads lazily, so that ``import sightline`` costs no
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sightline.version import __version__
+
 if TYPE_CHECKING:
     from sightline.data import Dataset, DatasetInfo, Sample, TaskInfo
     from sightline.errors import SightlineError
     from sightline.runs import RunLogger
-
-__version__ = "0.1.0"
 
 _HOME = {
     "Dataset": "sightline.data",

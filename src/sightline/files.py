@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +35,21 @@ def written_whole(path: Path, mode: int = 0o644) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder(prefix: str = "sightline-", parent: Path | None = None) -> Iterator[Path]:
+    """Yield a new folder, this user's alone, and remove it in the end.
+
+    It lies in ``parent``, by default where temporary files go. Unlike with `tempfile.TemporaryDirectory`, a
+    signal that raises leaves no folder behind, whenever it comes.
+    """
+    folder = Path(parent or tempfile.gettempdir()) / f"{prefix}{secrets.token_hex(8)}"
+    try:
+        folder.mkdir(mode=0o700)  # inside, as a signal may arrive as soon as it is there
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def readable_size(size_bytes: float) -> str:
