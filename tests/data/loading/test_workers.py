@@ -1,0 +1,76 @@
+"""Processes that die or are interrupted."""
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch.utils.data import Dataset
+
+from sightline.data.loading import Loader
+from sightline.errors import SightlineError
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+
+
+class Dying(Dataset[int]):
+    """Items of which one ends the worker; ``how`` is a signal, or None for an exit."""
+
+    def __init__(self, how: int | None) -> None:
+        self.how = how
+
+    def __len__(self) -> int:
+        return 1000
+
+    def __getitem__(self, index: int) -> int:
+        if index == 30:
+            if self.how is None:
+                os._exit(3)
+            os.kill(os.getpid(), self.how)
+        return index
+
+
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        (signal.SIGKILL, r"\) died: it was killed, most likely because memory ran out \("),
+        (None, r"\) died by itself; workers=0 shows where"),
+    ],
+)
+def test_a_worker_that_dies_is_one_sentence(how: int | None, sentence: str) -> None:
+    with pytest.raises(SightlineError, match=rf"^a worker that reads items \(pid \d+{sentence}"):
+        list(Loader(Dying(how), 4, workers=2))
+
+
+def _train(folder: Path) -> None:
+    """A training in a session of its own, its output in files; ended by Ctrl-C."""
+    os.setsid()
+    for number, name in ((1, "output"), (2, "errors")):
+        os.dup2(os.open(folder / name, os.O_CREAT | os.O_WRONLY), number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    loader: Any = Loader(Dying(None), 4, workers=2)
+    try:
+        for _ in loader:
+            (folder / "begun").touch()
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        del loader
+        os.write(1, b"interrupted")
+
+
+def test_ctrl_c_ends_all_without_a_traceback(tmp_path: Path) -> None:
+    training = multiprocessing.get_context("fork").Process(target=_train, args=(tmp_path,))
+    training.start()
+    assert training.pid is not None
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.01)
+    os.killpg(training.pid, signal.SIGINT)
+    training.join()
+    assert (tmp_path / "errors").read_text() == ""
+    assert (tmp_path / "output").read_text() == "interrupted"
+    assert training.exitcode == 0
+    with pytest.raises(ProcessLookupError):
+        os.killpg(training.pid, 0)  # no worker is left behind
