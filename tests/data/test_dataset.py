@@ -165,9 +165,9 @@ def test_repr(pets: Dataset) -> None:
 
 
 def test_a_frame_of_other_types_is_refused(pets: Dataset) -> None:
-    with pytest.raises(SightlineError, match="column 'height' is Float64, expected Int64"):
+    with pytest.raises(SightlineError, match="height is Float64, expected Int64"):
         Dataset(pets.info, pets.samples.cast({"height": pl.Float64}))
-    with pytest.raises(SightlineError, match="column 'split' is missing"):
+    with pytest.raises(SightlineError, match="split is missing, expected String"):
         Dataset(pets.info, pets.samples.drop("split"))
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sightline.data.images import image_size, read_rgb
+from sightline.data.image_sizes import image_sizes
+from sightline.data.images import image_size, read_bands, read_rgb, read_valid
 from sightline.errors import SightlineError
 from tests.data.factory import write_picture
 
@@ -52,6 +53,24 @@ def test_exif_orientation_is_obeyed(tmp_path: Path) -> None:
 def test_annotations_made_on_the_stored_pixels_get_those(tmp_path: Path) -> None:
     stored = _turned(tmp_path / "a.png")
     assert (read_rgb(tmp_path / "a.png", (4, 6)) == stored).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_stands_as_a_png_does(tmp_path: Path, orientation: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    paths = [tmp_path / "a.png", tmp_path / "a.tif"]
+    for path in paths:
+        Image.fromarray(pixels).save(path, exif=exif)
+    png, tiff = paths
+    seen = read_rgb(png)
+    assert image_size(tiff) == tuple(image_sizes([str(tiff)])[0]) == seen.shape[:2]
+    assert (read_rgb(tiff) == seen).all()
+    for size in (seen.shape[:2], (4, 6), (6, 4)):
+        assert (read_rgb(tiff, size) == read_rgb(png, size)).all()
+        assert (read_bands(tiff, size=size) == read_bands(png, size=size)).all()
+        assert read_valid(tiff, size).shape == read_valid(png, size).shape
 
 
 def test_errors_name_the_file(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 import polars as pl
+import pytest
 
 from sightline.data import Dataset, Sample
 from sightline.data.schema import PRIMITIVE_COLUMNS, SAMPLE_SCHEMA, attribute_columns
+from sightline.errors import SightlineError
 from tests.data.factory import INFO
 
 
@@ -26,3 +28,19 @@ def test_nesting_ends_at_classifications_of_attributes() -> None:
     assert attribute_columns("classifications", 0) == ("classifications",)
     assert attribute_columns("bboxes", 1) == ("classifications",)
     assert attribute_columns("classifications", 2) == ()
+
+
+def test_a_wrong_type_is_named_at_its_innermost_place():
+    frame = SAMPLE_SCHEMA.to_frame()
+    changed = pl.col("bboxes").list.eval(
+        pl.element().struct.with_fields(
+            pl.field("classifications").list.eval(pl.element().struct.with_fields(x=1))
+        )
+    )
+    for wrong, problem in [
+        (frame.with_columns(pl.col("height").cast(pl.Int32)), "height is Int32, expected Int64"),
+        (frame.drop("tags"), "tags is missing, expected a list"),
+        (frame.with_columns(changed), "bboxes.classifications has the field 'x', which it must not"),
+    ]:
+        with pytest.raises(SightlineError, match=problem):
+            Dataset(INFO, wrong)

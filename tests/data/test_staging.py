@@ -91,11 +91,11 @@ import sys, time
 from pathlib import Path
 import sightline.data.storage as storage
 from sightline.data import Dataset
-store = storage._store_image
+name = storage.image_name
 def slowly(*arguments):
     time.sleep(0.05)
-    return store(*arguments)
-storage._store_image = slowly
+    return name(*arguments)
+storage.image_name = slowly
 Dataset.from_image_folder(sys.argv[1], name="x").write(sys.argv[2], overwrite=True)
 """
 
@@ -125,3 +125,17 @@ def test_a_writer_killed_half_way_leaves_no_half_dataset(tmp_path: Path, exists:
     again = Dataset.from_image_folder(source, name="x").write(target, overwrite=True)
     assert len(Dataset.from_path(target)) == len(again) == 120
     assert _names(tmp_path / "out") == ["set"], "what the killed writer left is gone"
+
+
+def test_a_signal_that_arrives_with_the_folder_leaves_nothing(tmp_path: Path, monkeypatch) -> None:
+    make = Path.mkdir
+
+    def interrupted(self: Path, *args, **kwargs) -> None:
+        make(self, *args, **kwargs)
+        if self.suffix == ".part":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "mkdir", interrupted)
+    with pytest.raises(KeyboardInterrupt), folder_written_whole(tmp_path / "out", overwrite=False):
+        pass
+    assert not list(tmp_path.iterdir())

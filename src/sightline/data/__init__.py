@@ -1,6 +1,6 @@
 """Datasets: samples and their annotations; read, write, split, draw.
 
-Importing this does not import torch; `sightline.data.torch_bridge` does.
+Importing this does not import torch; `sightline.data.loading` does.
 """
 
 from sightline.data.context import Attribution, CameraInfo, License, Orientation, Position, VideoInfo

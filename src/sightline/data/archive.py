@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sightline.archives import extract_zip, write_zip
-from sightline.data.annotation_files import JSONL_FILE, PARQUET_FILE, count_samples
-from sightline.data.info import INFO_FILE
 from sightline.data.staging import folder_written_whole
 from sightline.data.storage import read_dataset_folder
+from sightline.dataset_folder import INFO_FILE, JSONL_FILE, PARQUET_FILE
 from sightline.errors import SightlineError
 
 MAX_FILES = 20_000_000
@@ -15,8 +14,6 @@ MAX_FILES = 20_000_000
 
 _MAX_GROWTH = 10  # annotations may have been compressed by others; images hardly ever can be
 _MIN_LIMIT_BYTES = 1 << 30
-
-__all__ = ["MAX_FILES", "count_samples", "pack_dataset", "unpack_dataset"]
 
 
 def pack_dataset(folder: Path, archive: Path, on_progress: Callable[[int], None] | None = None) -> str:

@@ -1,6 +1,7 @@
 """What is wrong with annotations that have the right types: ranges, splits, nesting."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,11 @@ from sightline.errors import SightlineError
 
 Where = Callable[[int], str]
 """Says of the n-th value of a list where it comes from, for an error's sentence."""
+
+Values = TypeVar("Values", np.ndarray, pl.Expr)
+
+EDGE = 1e-6
+"""How far, in fractions of the image, something ends behind the edge for text files that round."""
 
 
 def check_samples(frame: pl.DataFrame, where: Where) -> None:
@@ -70,6 +76,6 @@ def check_geometry(column: str, table: pl.DataFrame, where: Where) -> None:
         )
 
 
-def plausible(values: np.ndarray) -> np.ndarray:
+def plausible(values: Values) -> Values:
     """Fractions, with room for what reaches over an image's edge; never pixels, NaN or infinity."""
     return (values > -1.5) & (values < 2.5)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from sightline.data.annotation_tables import cut_lists
 from sightline.data.checks import Where, check_geometry, check_samples, plausible, refuse_deeper
 from sightline.data.context import Attribution
 from sightline.data.info import DatasetInfo
@@ -27,7 +28,7 @@ from sightline.data.schema import (
     attribute_columns,
     scalar_fields,
 )
-from sightline.data.tasks import fill_classes
+from sightline.data.tasks import with_classes
 from sightline.errors import SightlineError
 
 _CHUNK = 10_000  # samples whose columns exist as Python lists at once
@@ -106,8 +107,6 @@ def _annotation_lists(
     fields: dict[str, list[Any]] = {}
     for name in scalar_fields(column):
         fields[name] = list(map(attrgetter(name), flat))
-    if level == 0 and info is not None:
-        fill_classes(column, fields, flat, info, annotation_where)
     series: list[pl.Series] = []
     for name, field_type in scalar_fields(column).items():
         if name == "meta":
@@ -122,28 +121,14 @@ def _annotation_lists(
     ]
     refuse_deeper(column, flat, level, annotation_where)
     table = pl.DataFrame(series)
+    if level == 0 and info is not None:
+        table = with_classes(column, table, info, annotation_where)
     check_geometry(column, table, annotation_where)
-    return _cut_lists(column, table.to_struct("annotation"), lists, lengths)
+    return cut_lists(column, table.to_struct("annotation"), np.array(lengths), _missing(lists))
 
 
-def _cut_lists(column: str, flat: pl.Series, lists: Sequence[list | None], lengths: list[int]) -> pl.Series:
-    """Cut the flat series into consecutive lists of the given lengths; None stays None."""
-    owner = np.repeat(np.arange(len(lists), dtype=np.uint32), lengths)
-    filled = (
-        pl.DataFrame({"owner": pl.Series(owner), column: flat})
-        .with_columns(pl.col("owner").set_sorted())
-        .group_by("owner", maintain_order=True)
-        .agg(column)[column]
-    )
-    if len(filled) == len(lists):
-        return filled
-    empty = pl.Series(column, [[]], pl.List(flat.dtype))
-    missing = pl.Series(column, [None], pl.List(flat.dtype))
-    pool = pl.concat([filled, empty, missing])
-    places = np.cumsum(np.array(lengths) > 0) - 1
-    places = np.where(np.array(lengths) > 0, places, len(filled))
-    places[[annotations is None for annotations in lists]] = len(filled) + 1
-    return pool.gather(places)
+def _missing(lists: Sequence[list | None]) -> np.ndarray:
+    return np.fromiter((annotations is None for annotations in lists), dtype=bool, count=len(lists))
 
 
 def typed_series(name: str, values: list[Any], dtype: pl.DataType, where: Where) -> pl.Series:
@@ -222,7 +207,7 @@ def _points_series(lists: list[list[tuple[float, float]]], where: Where) -> pl.S
             f"{where(position)}: points are not within 0..1; give fractions of the image's size."
         )
     points = pl.DataFrame({"x": flat[:, 0], "y": flat[:, 1]}).to_struct("points")
-    return _cut_lists("points", points, lists, lengths)
+    return cut_lists("points", points, np.array(lengths), _missing(lists))
 
 
 def _context_row(value: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import polars as pl
 
 from sightline.data.primitives import PRIMITIVE_OF_COLUMN
 from sightline.data.primitives.rle import decode_mask, encode_mask, rle_length
-from sightline.data.schema import META, SAMPLE_SCHEMA
+from sightline.data.schema import META, SAMPLE_SCHEMA, data_type
 from sightline.data.splits import UNDEFINED, split_from_name
 from sightline.errors import SightlineError
 
@@ -48,9 +48,10 @@ def with_full_schema(frame: pl.DataFrame) -> pl.DataFrame:
         SightlineError: a column or field whose type cannot be brought to the schema's.
     """
     left_out = [name for name in frame.columns if name not in SAMPLE_SCHEMA and _holds(frame[name])]
+    schema = frame.schema
     columns = [
-        _converted(pl.col(name), frame.schema[name], dtype, name, left_out).alias(name)
-        if name in frame.columns
+        _converted(pl.col(name), schema[name], dtype, name, left_out).alias(name)
+        if name in schema
         else pl.lit(None, dtype).alias(name)
         for name, dtype in SAMPLE_SCHEMA.items()
     ]
@@ -70,11 +71,11 @@ def _converted(
     if source == pl.Null():
         return pl.lit(None, target)
     if isinstance(target, pl.List) and isinstance(source, pl.List):
-        inner = _converted(pl.element(), _type(source.inner), _type(target.inner), path, left_out)
+        inner = _converted(pl.element(), data_type(source.inner), data_type(target.inner), path, left_out)
         # A literal alone has length one, whatever the length of the list.
         return expr.list.eval(pl.when(pl.element().is_not_null()).then(inner))
     if isinstance(target, pl.Struct) and isinstance(source, pl.Struct):
-        fields = {field.name: _type(field.dtype) for field in source.fields}
+        fields = {field.name: data_type(field.dtype) for field in source.fields}
         if target == META:
             value = pl.struct(expr.struct.json_encode().alias("json"))
         else:
@@ -99,21 +100,14 @@ def _fields(
             value = expr.struct.field(name)
             inner = f"{path}.{name}"
             result.append(
-                _converted(value, fields[name], _type(field.dtype), inner, left_out).alias(field.name)
+                _converted(value, fields[name], data_type(field.dtype), inner, left_out).alias(field.name)
             )
         else:
-            result.append(pl.lit(None, _type(field.dtype)).alias(field.name))
+            result.append(pl.lit(None, data_type(field.dtype)).alias(field.name))
     left_out += [
         f"{path}.{name}" for name, dtype in fields.items() if name not in used and dtype != pl.Null()
     ]
     return result
-
-
-def _type(dtype: object) -> pl.DataType:
-    # Within a nested type polars keeps what it was given, which may be a class or an instance.
-    instance = dtype() if isinstance(dtype, type) else dtype
-    assert isinstance(instance, pl.DataType), f"{dtype!r} is not a polars type"
-    return instance
 
 
 def _holds(column: pl.Series) -> bool:

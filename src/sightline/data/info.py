@@ -20,9 +20,8 @@ from pydantic import (
 )
 
 from sightline.data.primitives import PRIMITIVES, Bitmask, Primitive, Segmentation
+from sightline.dataset_folder import INFO_FILE
 from sightline.errors import SightlineError
-
-INFO_FILE = "dataset_info.json"
 
 FORMAT_VERSION = "0.3.3"
 """The version of the folder format that we write, as the ``hafnia`` package counts them."""

@@ -194,3 +194,32 @@ SAMPLE_SCHEMA = pl.Schema(
         "meta": META,
     }
 )
+
+
+def difference(path: str, found: pl.DataType | None, expected: pl.DataType) -> str | None:
+    """Where and how a type is not the expected one, at the innermost place: "bboxes.class_idx is Int32,
+    expected Int64"; None where it is."""
+    if found == expected:
+        return None
+    if isinstance(found, pl.List) and isinstance(expected, pl.List):
+        return difference(path, data_type(found.inner), data_type(expected.inner))
+    if isinstance(found, pl.Struct) and isinstance(expected, pl.Struct):
+        types = {field.name: data_type(field.dtype) for field in found.fields}
+        for field in expected.fields:
+            inner = difference(f"{path}.{field.name}", types.pop(field.name, None), data_type(field.dtype))
+            if inner is not None:
+                return inner
+        return (
+            f"{path} has the field '{next(iter(types))}', which it must not"
+            if types
+            else f"{path} has its fields in another order"
+        )
+    short = expected if not expected.is_nested() else f"a {type(expected).__name__.lower()}"
+    return f"{path} is {'missing' if found is None else found}, expected {short}"
+
+
+def data_type(dtype: object) -> pl.DataType:
+    """An instance of a type: within a nested type polars keeps what it was given, a class or an instance."""
+    instance = dtype() if isinstance(dtype, type) else dtype
+    assert isinstance(instance, pl.DataType), f"{dtype!r} is not a polars type"
+    return instance

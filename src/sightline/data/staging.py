@@ -7,31 +7,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sightline.data.info import INFO_FILE
+from sightline.dataset_folder import INFO_FILE
 from sightline.errors import SightlineError
 
 _COUNTER = itertools.count()
 
 
 @contextmanager
-def folder_written_whole(target: Path, *, overwrite: bool) -> Iterator[Path]:
+def folder_written_whole(target: Path, *, overwrite: bool, marker: str = INFO_FILE) -> Iterator[Path]:
     """Yield an empty folder beside ``target``; it becomes ``target`` when the block ends without an error.
 
     A folder that is replaced is moved aside first and removed last, so at every moment either the old
     dataset or the new one is there whole. What earlier, killed writers left behind is cleared away.
+    ``marker`` is what every folder of the kind that is written has in it.
 
     Raises:
-        SightlineError: ``target`` exists and ``overwrite`` is False, or it is not a dataset folder (and
-            so something that nobody meant to replace).
+        SightlineError: ``target`` exists and ``overwrite`` is False, or it has no ``marker`` (and so is
+            something that nobody meant to replace).
     """
     target = target.absolute()
-    check_target(target, overwrite=overwrite)
+    check_target(target, overwrite=overwrite, marker=marker)
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(target)
     own = f".{target.name}.{os.getpid()}-{next(_COUNTER)}"
     staging, aside = target.parent / f"{own}.part", target.parent / f"{own}.old"
-    staging.mkdir()
     try:
+        staging.mkdir()  # inside, as a signal may arrive as soon as it is there
         yield staging
         if target.exists():
             target.rename(aside)
@@ -45,16 +46,17 @@ def folder_written_whole(target: Path, *, overwrite: bool) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def check_target(target: Path, *, overwrite: bool) -> None:
-    """Refuse to write over what is not an empty folder, or with ``overwrite`` not a dataset folder."""
+def check_target(target: Path, *, overwrite: bool, marker: str = INFO_FILE) -> None:
+    """Refuse to write over what is not an empty folder, or with ``overwrite`` a folder without ``marker``."""
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise SightlineError(f"{target}: exists and is not a folder; choose another path.")
     if not target.exists() or not any(target.iterdir()):
         return
     if not overwrite:
         raise SightlineError(f"{target}: exists already; choose another path or overwrite it.")
-    if not (target / INFO_FILE).exists():
-        raise SightlineError(f"{target}: is not a dataset folder, so it is not overwritten; choose another.")
+    if not (target / marker).exists():
+        kind = "is not a dataset folder" if marker == INFO_FILE else f"has no {marker}"
+        raise SightlineError(f"{target}: {kind}, so it is not overwritten; choose another.")
 
 
 def _clear_leftovers(target: Path) -> None:

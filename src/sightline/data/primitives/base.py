@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from PIL import Image
 
+from sightline.data.primitives.drawing import Labels
+
 if TYPE_CHECKING:
     from sightline.data.primitives.bbox import Bbox
     from sightline.data.primitives.bitmask import Bitmask
@@ -44,11 +46,19 @@ class Primitive:
             name += f" {self.confidence:.2f}"
         return name
 
-    def draw(self, image: Image.Image, *, nested: bool = False) -> None:
+    def draw(self, image: Image.Image, *, nested: bool = False, labels: "Labels | None" = None) -> None:
         """Draw the annotation and its attributes onto an RGB image, in place.
 
-        ``nested`` draws thinner and without a label.
+        ``nested`` draws thinner and without a label. With ``labels`` the label is left to them, so that
+        the labels of several annotations keep out of each other's way.
         """
+        own = labels or Labels(image)
+        self.draw_shape(image, own, nested=nested)
+        if labels is None:
+            own.draw()
+
+    def draw_shape(self, image: Image.Image, labels: Labels, *, nested: bool) -> None:
+        """Draw all but the label, and hand that to ``labels``."""
         raise NotImplementedError
 
 
@@ -64,8 +74,8 @@ class Region(Primitive):
     bitmasks: "list[Bitmask] | None" = None
     polygons: "list[Polygon] | None" = None
 
-    def draw_attributes(self, image: Image.Image) -> None:
+    def draw_attributes(self, image: Image.Image, labels: Labels) -> None:
         """Draw the regions nested in this one; classifications are part of the label."""
         for attributes in (self.bitmasks, self.polygons, self.bboxes):
             for attribute in attributes or ():
-                attribute.draw(image, nested=True)
+                attribute.draw_shape(image, labels, nested=True)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from PIL import Image, ImageDraw
 
 from sightline.data.primitives.base import Region
-from sightline.data.primitives.drawing import class_colour, draw_label, line_width
+from sightline.data.primitives.drawing import Labels, class_colour, line_width
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,12 +47,12 @@ class Bbox(Region):
         left, top = self.top_left_x * image_width, self.top_left_y * image_height
         return left, top, left + self.width * image_width, top + self.height * image_height
 
-    def draw(self, image: Image.Image, *, nested: bool = False) -> None:  # noqa: D102 (see Primitive.draw)
+    def draw_shape(self, image: Image.Image, labels: Labels, *, nested: bool) -> None:  # noqa: D102 (see Primitive)
         colour = class_colour(str(self.class_name))
         left, top, right, bottom = self.to_pixels(*image.size)
         # Pillow includes the last pixel, and refuses a box whose corners are in the wrong order.
         corners = (left, top, max(left, right - 1), max(top, bottom - 1))
         ImageDraw.Draw(image).rectangle(corners, outline=colour, width=line_width(image, nested))
-        self.draw_attributes(image)
+        self.draw_attributes(image, labels)
         if not nested:
-            draw_label(image, (left, top), self.label(), colour, above=True)
+            labels.add((left, top), bottom, self.label(), str(self.class_name), colour)

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from sightline.data.primitives.base import Region
-from sightline.data.primitives.drawing import class_colour, draw_label, tint
+from sightline.data.primitives.drawing import Colour, Labels, class_colour, tint
 from sightline.data.primitives.rle import decode_mask, encode_mask, rle_length
 from sightline.errors import SightlineError
 
@@ -67,17 +67,20 @@ class Bitmask(Region):
         """
         return decode_mask(self.rle_string, image_height, image_width)
 
-    def draw(self, image: Image.Image, *, nested: bool = False) -> None:  # noqa: D102 (see Primitive.draw)
+    def draw_shape(self, image: Image.Image, labels: Labels, *, nested: bool) -> None:  # noqa: D102 (see Primitive)
         colour = class_colour(str(self.class_name))
-        # The picture may be the image enlarged by a whole factor, so that labels can be read.
-        factor = max(1, round((image.height * image.width / max(1, rle_length(self.rle_string))) ** 0.5))
-        mask = self.to_mask(image.height // factor, image.width // factor)
-        inside = Image.fromarray(mask.astype(np.uint8) * 255).resize(image.size, Image.Resampling.NEAREST)
-        tint(image, inside, colour, 0.3 if nested else 0.5)
-        self.draw_attributes(image)
+        height, width = _size_of_mask(rle_length(self.rle_string), image)
+        mask = Image.fromarray(self.to_mask(height, width).astype(np.uint8) * 255)
+        inside = mask.resize(image.size, Image.Resampling.NEAREST)
+        tint(image, inside, colour, 0.15 if nested else 0.3, edge=0.5 if nested else 0.9)
+        self.draw_attributes(image, labels)
         if not nested:
-            corner = (self.left * factor, self.top * factor)
-            draw_label(image, corner, self.label(), colour, above=True)
+            self.hand_over_label(labels, image.width / width, image.height / height, colour)
+
+    def hand_over_label(self, labels: Labels, across: float, down: float, colour: Colour) -> None:
+        """Have the label written, on a picture ``across`` times as wide and ``down`` times as high."""
+        corner, bottom = (self.left * across, self.top * down), (self.top + self.height) * down
+        labels.add(corner, bottom, self.label(), str(self.class_name), colour)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,3 +93,20 @@ class Segmentation(Bitmask):
     """
 
     task_name: str = "semantic_segmentation"
+
+    def hand_over_label(self, labels: Labels, across: float, down: float, colour: Colour) -> None:  # noqa: ARG002
+        """All over the picture as its pixels may be, a class stands in the legend."""
+        labels.add_to_legend(self.label(), colour)
+
+
+def _size_of_mask(length: int, picture: Image.Image) -> tuple[int, int]:
+    """Height and width of a mask of ``length`` pixels whose image was enlarged or reduced to ``picture``.
+
+    An RLE does not say; of the sizes with that many pixels it is the one most like the picture's shape.
+    """
+    wanted = (length * picture.height / max(1, picture.width)) ** 0.5
+    for distance in range(int(wanted) + 2):
+        for height in (round(wanted) - distance, round(wanted) + distance):
+            if height > 0 and length % height == 0:
+                return height, length // height
+    return picture.height, picture.width

@@ -6,7 +6,7 @@ from typing import ClassVar
 from PIL import Image
 
 from sightline.data.primitives.base import Primitive
-from sightline.data.primitives.drawing import class_colour, draw_label
+from sightline.data.primitives.drawing import Labels, class_colour
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,11 +17,10 @@ class Classification(Primitive):
 
     task_name: str = "image_classification"
 
-    def draw(self, image: Image.Image, *, nested: bool = False, anchor: tuple[int, int] = (0, 0)) -> None:
-        """Write the class with its corner at ``anchor`` (x, y); nothing where it is an attribute."""
+    def draw_shape(self, image: Image.Image, labels: Labels, *, nested: bool) -> None:  # noqa: ARG002, D102
         if nested:
-            return
+            return  # part of the label of what carries it
         text = self.label()
         if self.task_name != "image_classification":
             text = f"{self.task_name}: {text}"
-        draw_label(image, anchor, text, class_colour(str(self.class_name)), above=False)
+        labels.add_to_legend(text, class_colour(str(self.class_name)))

@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 from PIL import Image, ImageDraw
 
 from sightline.data.primitives.base import Region
-from sightline.data.primitives.drawing import class_colour, draw_label, line_width, tint
+from sightline.data.primitives.drawing import Labels, class_colour, line_width, tint
 
 
 class Point(NamedTuple):
@@ -44,7 +44,7 @@ class Polygon(Region):
         """The points as (x, y) in pixels, not rounded."""
         return [(x * image_width, y * image_height) for x, y in self.points]
 
-    def draw(self, image: Image.Image, *, nested: bool = False) -> None:  # noqa: D102 (see Primitive.draw)
+    def draw_shape(self, image: Image.Image, labels: Labels, *, nested: bool) -> None:  # noqa: D102 (see Primitive)
         if not self.points:
             return
         colour = class_colour(str(self.class_name))
@@ -52,11 +52,11 @@ class Polygon(Region):
         if len(points) > 2:
             inside = Image.new("L", image.size, 0)
             ImageDraw.Draw(inside).polygon(points, fill=255)
-            tint(image, inside, colour, 0.15 if nested else 0.3)
+            tint(image, inside, colour, 0.1 if nested else 0.2)
         ImageDraw.Draw(image).line(
             [*points, points[0]], fill=colour, width=line_width(image, nested), joint="curve"
         )
-        self.draw_attributes(image)
+        self.draw_attributes(image, labels)
         if not nested:
             corner = (min(x for x, _ in points), min(y for _, y in points))
-            draw_label(image, corner, self.label(), colour, above=True)
+            labels.add(corner, max(y for _, y in points), self.label(), str(self.class_name), colour)

@@ -1,5 +1,8 @@
 """Compressed COCO run-length encoding of masks: text of column-wise run lengths, off-runs first."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
 import numpy as np
 
 from sightline.errors import SightlineError
@@ -23,13 +26,69 @@ def decode_mask(rle_string: str, height: int, width: int) -> np.ndarray:
             compressed COCO RLE.
     """
     runs = _runs(rle_string)
-    length = int(runs.sum())
-    if length != height * width:
-        raise SightlineError(
-            f"a bitmask's rle_string covers {length} pixels but its image has {height} x {width}; "
-            "encode the mask at the size of the whole image."
-        )
+    _check_length(int(runs.sum()), height, width)
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
+
+
+def decode_windows(
+    rle_string: str, height: int, width: int, windows: Iterable[tuple[int, int, int, int]]
+) -> Iterator[np.ndarray]:
+    """The parts of a mask in ``windows`` (left, top, width, height), bool of shape (height, width) each.
+
+    What of a window is outside the mask is False. Of a large mask only the columns asked for are decoded.
+
+    Raises:
+        SightlineError: as `decode_mask`.
+    """
+    runs = _runs(rle_string)
+    _check_length(int(runs.sum()), height, width)
+    ends = np.cumsum(runs)
+    for left, top, wide, high in windows:
+        part = np.zeros((high, wide), dtype=bool)
+        first, last = max(left, 0), min(left + wide, width)
+        upper, lower = max(top, 0), min(top + high, height)
+        if first < last and upper < lower:
+            start, stop = first * height, last * height
+            # Runs have no length of their own outside of the columns.
+            run = int(np.searchsorted(ends, start, side="right"))
+            edges = ends[run : int(np.searchsorted(ends, stop)) + 1].clip(start, stop)
+            inside = (run + np.arange(len(edges))) % 2 == 1
+            pixels = np.repeat(inside, np.diff(edges, prepend=start)).reshape(last - first, height).T
+            part[upper - top : lower - top, first - left : last - left] = pixels[upper:lower]
+        yield part
+
+
+def paint_masks(rle_strings: Sequence[str], codes: Sequence[int], height: int, width: int) -> dict[int, str]:
+    """What is seen of masks that lie on each other, the last on top: for each code, the RLE of its pixels.
+
+    Works on runs, not on pixels: masks have hundreds of times as many of those.
+
+    Raises:
+        SightlineError: as `decode_mask`.
+    """
+    ends = [np.cumsum(_runs(rle_string)) for rle_string in rle_strings]
+    for mask_ends in ends:
+        _check_length(int(mask_ends[-1]) if len(mask_ends) else 0, height, width)
+    # Between neighbouring edges, of whichever masks, all pixels are alike.
+    edges = np.sort(np.concatenate([[0], *ends]))
+    edges = edges[np.diff(edges, prepend=-1) > 0]  # in a third of the time of np.unique
+    painted = np.full(len(edges) - 1, min(codes) - 1, dtype=np.int64)  # a code that none has
+    for mask_ends, code in zip(ends, codes, strict=True):
+        places = np.searchsorted(edges, mask_ends)
+        inside = np.repeat(np.arange(len(places)) % 2 == 1, np.diff(places, prepend=0))
+        painted[inside] = code
+    return {code: _encode_runs(painted == code, edges, height, width) for code in sorted(set(codes))}
+
+
+def _encode_runs(inside: np.ndarray, edges: np.ndarray, height: int, width: int) -> str:
+    """The RLE of a mask that is ``inside`` or not between one of the ``edges`` and the next."""
+    from pycocotools import mask as coco
+
+    changes = np.flatnonzero(np.diff(inside, prepend=False))  # an RLE begins with what is outside
+    counts = np.diff(np.concatenate([[0], edges[changes], edges[-1:]]))
+    uncompressed: Any = [{"size": [height, width], "counts": counts}]
+    encoded: Any = coco.frPyObjects(uncompressed, height, width)
+    return encoded[0]["counts"].decode("ascii")
 
 
 def rle_length(rle_string: str) -> int:
@@ -39,6 +98,23 @@ def rle_length(rle_string: str) -> int:
         SightlineError: the text is not a compressed COCO RLE.
     """
     return int(_runs(rle_string).sum())
+
+
+def rle_area(rle_string: str) -> int:
+    """How many pixels are inside.
+
+    Raises:
+        SightlineError: the text is not a compressed COCO RLE.
+    """
+    return int(_runs(rle_string)[1::2].sum())
+
+
+def _check_length(length: int, height: int, width: int) -> None:
+    if length != height * width:
+        raise SightlineError(
+            f"a bitmask's rle_string covers {length} pixels but its image has {height} x {width}; "
+            "encode the mask at the size of the whole image."
+        )
 
 
 def _runs(rle_string: str) -> np.ndarray:
