@@ -12,6 +12,7 @@ from sightline.job_contract import in_job, job_folder
 RUN_FILE = "run.json"
 CONFIGURATION_FILE = "configuration.json"
 ENVIRONMENT_FILE = "environment.json"
+GIT_DIFF_FILE = "git.diff"
 METRICS_FILE = "metrics.jsonl"
 METRICS_TABLE = "metrics.parquet"
 

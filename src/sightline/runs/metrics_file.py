@@ -68,6 +68,9 @@ def write_table(metrics: Path, table: Path) -> int:
     """Write the metrics file as Parquet (t, name, kind, value, step) and return its number of rows.
 
     NaN and the infinities are real values there.
+
+    Raises:
+        SightlineError: the table cannot be written, such as on a full disk.
     """
     import polars as pl
 
@@ -78,15 +81,19 @@ def write_table(metrics: Path, table: Path) -> int:
             schema=schema,
             strict=False,
         )
-        for points in _chunks(metrics)
+        for points in metrics_in_parts(metrics)
     ]
     frame = pl.concat(frames) if frames else pl.DataFrame(schema=schema)
-    with written_whole(table) as temporary:
-        frame.write_parquet(temporary)
+    try:
+        with written_whole(table) as temporary:
+            frame.write_parquet(temporary)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise SightlineError(f"{table}: cannot be written ({error}).") from error
     return frame.height
 
 
-def _chunks(path: Path) -> Iterator[list[dict[str, Any]]]:
+def metrics_in_parts(path: Path) -> Iterator[list[dict[str, Any]]]:
+    """The checked points of a metrics file, some megabytes at a time; none where there is none."""
     offset = 0
     while True:
         points, end, _ = scan_metrics(path, offset)

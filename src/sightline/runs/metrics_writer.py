@@ -9,16 +9,19 @@ write at the same time, because each line is one ``write`` to a file opened for 
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import math
 import operator
 import os
+from collections.abc import Callable
 from pathlib import Path
 from time import time
 from typing import Any, Literal
 
 from sightline.errors import SightlineError
+from sightline.runs.records import Scalar
 
 MetricKind = Literal["scalar", "metric"]
 
@@ -33,10 +36,13 @@ class MetricsWriter:
 
     While it is open it holds a shared lock on the file, which the kernel lets go when the process dies in
     whatever way: readers tell a live run from a dead one by it.
+
+    ``tell`` is called with each number that was written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tell: Callable[[Scalar], None] | None = None) -> None:
         self._path = path
+        self._tell = tell
         self._middles: dict[MetricKind, dict[str, str]] = {"scalar": {}, "metric": {}}
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -48,8 +54,8 @@ class MetricsWriter:
         # The last writer may have been cut off within a line; ours must not continue it.
         self._torn = self._ends_within_line()
 
-    def write(self, kind: MetricKind, name: str, value: Any, step: int) -> None:
-        """Append one line.
+    def write(self, kind: MetricKind, name: str, value: Any, step: int, t: float | None = None) -> None:
+        """Append one line; ``t`` is when the value was logged, by default now.
 
         Raises:
             SightlineError: a value that is not one number, an empty or over-long name, a step that is not
@@ -61,13 +67,15 @@ class MetricsWriter:
         except (KeyError, TypeError):
             middle = self._middle(kind, name)
         if type(value) is not float:
-            value = _number(name, value)
+            value = one_number(name, value)
         if type(step) is not int or not 0 <= step <= MAX_STEP:
-            step = _step(name, step)
+            step = whole_step(name, step)
+        if t is None:
+            t = time()
         if value - value == 0:
-            line = f'{{"t":{time():.6f}{middle}{value!r},"step":{step}}}\n'
+            line = f'{{"t":{t:.6f}{middle}{value!r},"step":{step}}}\n'
         else:
-            line = f'{{"t":{time():.6f}{middle}null,"text":"{_text(value)}","step":{step}}}\n'
+            line = f'{{"t":{t:.6f}{middle}null,"text":"{_text(value)}","step":{step}}}\n'
         data = line.encode("ascii")
         if self._torn:
             data = b"\n" + data
@@ -77,8 +85,32 @@ class MetricsWriter:
             raise self._write_error(name, error) from error
         if written != len(data):
             self._torn = True
-            raise self._write_error(name, OSError(0, f"only {written} of {len(data)} bytes fitted"))
+            raise self._write_error(name, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         self._torn = False
+        if self._tell is not None:
+            self._tell(Scalar(name, value, step, t, kind))
+
+    def check(self, kind: MetricKind, name: str, step: int) -> int:
+        """The step as an integer.
+
+        Raises:
+            SightlineError: what `write` would refuse in the name or the step, or a writer already closed.
+        """
+        if self.closed:
+            raise self._write_error(name, OSError())
+        if name not in self._middles[kind]:
+            self._middle(kind, name)
+        return whole_step(name, step)
+
+    def size(self) -> int:
+        """Bytes written by all who write to the file, once they are on the disk."""
+        os.fsync(self._fd)
+        return os.fstat(self._fd).st_size
+
+    def rewind(self, size: int) -> None:
+        """Cut the file back to ``size`` bytes."""
+        os.ftruncate(self._fd, size)
+        self._torn = self._ends_within_line()
 
     @property
     def closed(self) -> bool:
@@ -92,18 +124,7 @@ class MetricsWriter:
             os.close(fd)
 
     def _middle(self, kind: MetricKind, name: str) -> str:
-        if not isinstance(name, str):
-            raise SightlineError(f"Metric {name!r}: the name must be text, not {_kind(name)}.")
-        if not name.strip():
-            raise SightlineError(f"Metric {name!r}: the name is empty; give it one, such as 'train/loss'.")
-        if len(name) > MAX_NAME:
-            raise SightlineError(
-                f"Metric '{name[:40]}…': the name has {len(name)} characters; at most {MAX_NAME} are allowed."
-            )
-        try:
-            name.encode()
-        except UnicodeEncodeError as error:
-            raise SightlineError(f"Metric {name!r}: the name holds half a character; use text.") from error
+        check_name(name)
         middle = f',"name":{json.dumps(name)},"kind":"{kind}","value":'
         if len(self._middles[kind]) < _MOST_NAMES:
             self._middles[kind][str(name)] = middle
@@ -119,8 +140,32 @@ class MetricsWriter:
         return SightlineError(f"Metric '{name}': {self._path} cannot be written ({error.strerror}).")
 
 
-def _number(name: str, value: Any) -> int | float:
-    """A Python number for anything that holds exactly one: bool, int, NumPy and torch values, Decimal."""
+def check_name(name: str, what: str = "Metric") -> None:
+    """Refuse a name that is empty, longer than 200 characters, or not text.
+
+    Raises:
+        SightlineError: it is.
+    """
+    if not isinstance(name, str):
+        raise SightlineError(f"{what} {name!r}: the name must be text, not {_kind(name)}.")
+    if not name.strip():
+        raise SightlineError(f"{what} {name!r}: the name is empty; give it one, such as 'train/loss'.")
+    if len(name) > MAX_NAME:
+        raise SightlineError(
+            f"{what} '{name[:40]}…': the name has {len(name)} characters; at most {MAX_NAME} are allowed."
+        )
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise SightlineError(f"{what} {name!r}: the name holds half a character; use text.") from error
+
+
+def one_number(name: str, value: Any) -> int | float:
+    """A Python number for anything that holds exactly one: bool, int, NumPy and torch values, Decimal.
+
+    Raises:
+        SightlineError: it does not.
+    """
     if isinstance(value, (bool, int)):
         return _integer(name, int(value))
     if isinstance(value, (str, bytes, bytearray)) or value is None or isinstance(value, complex):
@@ -150,19 +195,24 @@ def _integer(name: str, value: int) -> int | float:
         raise SightlineError(f"Metric '{name}': the value is too large for a 64-bit float.") from error
 
 
-def _step(name: str, step: Any) -> int:
+def whole_step(name: str, step: Any, what: str = "Metric") -> int:
+    """The step as a Python int, from 0 to 2^63-1.
+
+    Raises:
+        SightlineError: it is not a whole number, or not in that range.
+    """
     if isinstance(step, bool):
-        raise SightlineError(f"Metric '{name}': the step is {step}; give its number, such as 100.")
+        raise SightlineError(f"{what} '{name}': the step is {step}; give its number, such as 100.")
     try:
         plain = operator.index(step)
     except (TypeError, ValueError) as error:
         raise SightlineError(
-            f"Metric '{name}': the step {step!r:.60} is {_kind(step)}; give a whole number, such as 100."
+            f"{what} '{name}': the step {step!r:.60} is {_kind(step)}; give a whole number, such as 100."
         ) from error
     if plain < 0:
-        raise SightlineError(f"Metric '{name}': the step is negative; count from 0.")
+        raise SightlineError(f"{what} '{name}': the step is negative; count from 0.")
     if plain > MAX_STEP:
-        raise SightlineError(f"Metric '{name}': the step is larger than 2^63-1; give the number of the step.")
+        raise SightlineError(f"{what} '{name}': the step is larger than 2^63-1; give the number of the step.")
     return plain
 
 

@@ -1,18 +1,17 @@
 """``run.json``: what became of a run. Written when it starts and, once, when it ends."""
 
 import fcntl
-import json
 import os
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from sightline.errors import SightlineError
-from sightline.runs.json_file import write_json
+from sightline.runs.json_file import read_json, write_json
 from sightline.runs.locations import METRICS_FILE, RUN_FILE
 
 RunStatus = Literal["running", "succeeded", "failed", "interrupted"]
-_STATUSES = ("running", "succeeded", "failed", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,16 @@ class RunRecord:
     git: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def started(self) -> datetime:
+        """``started_at`` as a time that knows its zone."""
+        return _moment(self.started_at)
+
+    @property
+    def ended(self) -> datetime | None:
+        """``ended_at`` as a time that knows its zone; None while the run goes on and where it was killed."""
+        return None if self.ended_at is None else _moment(self.ended_at)
+
 
 def write_record(folder: Path, record: RunRecord) -> None:
     """Write ``run.json``; readers see the old one or the new one, whole."""
@@ -44,7 +53,7 @@ def write_record(folder: Path, record: RunRecord) -> None:
 
 
 def read_record(folder: Path) -> RunRecord:
-    """The record of the run in ``folder``, as it is now.
+    """The record of the run in ``folder``, as it is now. Keys that are not known here are passed over.
 
     A run that is recorded as running but whose process is gone (killed, power lost) comes back with
     status ``interrupted``. That needs a file system with locks; on one without, it stays ``running``.
@@ -52,23 +61,30 @@ def read_record(folder: Path) -> RunRecord:
     Raises:
         SightlineError: there is no ``run.json``, or it is not what a run writes.
     """
+    import msgspec
+
     path = folder / RUN_FILE
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path)
     except FileNotFoundError as error:
         raise SightlineError(f"{folder}: is not a run directory (it has no {RUN_FILE}).") from error
-    except (OSError, ValueError) as error:
-        raise SightlineError(f"{path}: cannot be read ({error}).") from error
-    if not isinstance(raw, dict) or raw.get("status") not in _STATUSES:
-        raise SightlineError(f"{path}: has no status; it is not what a run writes.")
-    known = {entry.name for entry in fields(RunRecord)}
     try:
-        record = RunRecord(**{key: value for key, value in raw.items() if key in known})
-    except TypeError as error:
-        raise SightlineError(f"{path}: lacks its name or start time; it is not what a run writes.") from error
+        record = msgspec.convert(raw, RunRecord)
+        _ = record.started, record.ended
+    except (msgspec.ValidationError, ValueError, OverflowError) as error:
+        raise SightlineError(f"{path}: is not what a run writes ({_shortened(str(error))}).") from error
     if record.status == "running" and _writer_is_gone(folder):
-        return RunRecord(**{**asdict(record), "status": "interrupted"})
+        return replace(record, status="interrupted")
     return record
+
+
+def _shortened(reason: str) -> str:
+    return reason.replace("Object missing", "missing").replace(" - at `$.", " in `")
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _writer_is_gone(folder: Path) -> bool:
@@ -78,6 +94,8 @@ def _writer_is_gone(folder: Path) -> bool:
     """
     try:
         fd = os.open(folder / METRICS_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True  # a writer makes it before anything else
     except OSError:
         return False
     try:
