@@ -79,16 +79,18 @@ class AgentCalls:
         self,
         lease: Lease,
         target: Path,
+        source: int = 0,
         on_progress: Progress | None = None,
         *,
         patience_s: float = PATIENCE_S,
     ) -> str:
-        """Fetch the job's dataset archive (the hidden variant); resumable. Returns its SHA-256."""
+        """Fetch the archive of one of the lease's datasets, by its number; resumable. Returns its SHA-256."""
         return download(
             self.transport,
             _job(lease, "dataset"),
             target,
             headers=_token(lease),
+            params={"source": str(source)},
             on_progress=on_progress,
             patience_s=patience_s,
         )

@@ -157,7 +157,7 @@ class Upload(Wire):
 
 
 class DatasetRecipeTemplate(Request):
-    """``body``: a dataset's name (``digits`` or ``digits:1.0.0``)."""
+    """``body``: a dataset's name (``digits`` or ``digits:1.0.0``), or a recipe in JSON."""
 
     body: str | dict[str, Any]
 
@@ -268,8 +268,9 @@ class ReleaseDecision(Request):
 
 
 class ExperimentOut(Wire):
-    """``trainer``, ``dataset`` and ``environment`` are names. ``dataset_variant`` says what the job trains
-    on: ``sample`` where the dataset has no hidden data. ``attempt`` is 0 until an agent takes the job."""
+    """``trainer``, ``dataset`` and ``environment`` are names; ``datasets`` lists all that a recipe takes
+    samples of, as ``digits:1.0.0``, and ``dataset`` is the first. ``dataset_variant`` says what the job
+    trains on: ``sample`` where the dataset has no hidden data. ``attempt`` is 0 until an agent takes it."""
 
     id: str
     name: str
@@ -281,6 +282,7 @@ class ExperimentOut(Wire):
     trainer_id: str = ""
     dataset: str
     dataset_version: str
+    datasets: list[str] = []
     dataset_variant: Variant | None = None
     dataset_recipe: str | None
     command: str
@@ -368,9 +370,11 @@ class JobTrainer(Wire):
 
 
 class Lease(Wire):
-    """One attempt at one experiment. Calls about it carry ``token`` in the ``Lease-Token`` header; the
-    service answers 409 once the lease is no longer this agent's, and the agent then kills the job. An agent
-    that has not reached the service for ``lease_s`` kills it too: somebody else may run it by now."""
+    """One attempt at one experiment, on its one dataset, or on what ``recipe`` makes of its datasets.
+
+    Calls about it carry ``token`` in the ``Lease-Token`` header; the service answers 409 once the lease is
+    no longer this agent's, and the agent then kills the job. An agent that has not reached the service for
+    ``lease_s`` kills it too: somebody else may run it by now."""
 
     token: str
     heartbeat_s: float
@@ -380,7 +384,8 @@ class Lease(Wire):
     name: str
     attempt: int
     command: str
-    dataset: JobDataset
+    datasets: list[JobDataset] = Field(min_length=1)
+    recipe: dict[str, Any] | None
     trainer: JobTrainer
     environment: Environment
 

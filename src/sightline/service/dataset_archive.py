@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sightline.archives import DAMAGE, list_zip
+from sightline.dataset_folder import INFO_FILE, JSONL_FILE, PARQUET_FILE
 from sightline.errors import SightlineError
 from sightline.service.domain.refusals import RefusedError
 
-INFO = "dataset_info.json"
-PARQUET = "annotations.parquet"
-LINES = "annotations.jsonl"
 _MAX_INFO_BYTES = 16 << 20
 _MAX_ANNOTATION_BYTES = 32 << 30
 _CHUNK = 1 << 20
@@ -37,13 +35,13 @@ def inspect(path: Path) -> Inspected:
         members = {info.filename: info for info in list_zip(path)}
     except SightlineError as error:
         raise RefusedError(str(error).replace(f"{path}:", "The archive")) from error
-    annotations = next((name for name in (PARQUET, LINES) if name in members), None)
-    if INFO not in members or annotations is None:
-        what = f"'{INFO}'" if INFO not in members else f"'{PARQUET}' or '{LINES}'"
+    annotations = next((name for name in (PARQUET_FILE, JSONL_FILE) if name in members), None)
+    if INFO_FILE not in members or annotations is None:
+        what = f"'{INFO_FILE}'" if INFO_FILE not in members else f"'{PARQUET_FILE}' or '{JSONL_FILE}'"
         raise RefusedError(f"The archive has no {what} at its top; pack the content of a dataset folder.")
     with zipfile.ZipFile(path) as archive:
         try:
-            return Inspected(_count(archive, members[annotations]), _info(archive, members[INFO]))
+            return Inspected(_count(archive, members[annotations]), _info(archive, members[INFO_FILE]))
         except (*DAMAGE, OSError) as error:
             raise RefusedError(f"The archive is damaged ({error}); pack it again.") from error
 
@@ -56,12 +54,12 @@ def _info(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> dict[str, Any]:
     except ValueError:
         info = None
     if not isinstance(info, dict):
-        raise RefusedError(f"The archive's '{INFO}' is not a JSON object; write the dataset again.")
+        raise RefusedError(f"The archive's '{INFO_FILE}' is not a JSON object; write the dataset again.")
     return info
 
 
 def _count(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
-    if member.filename == LINES:
+    if member.filename == JSONL_FILE:
         with archive.open(member) as stream:
             return sum(1 for line in stream if line.strip())
     import polars as pl
@@ -72,12 +70,12 @@ def _count(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
             while chunk := stream.read(_CHUNK):
                 left -= len(chunk)
                 if left < 0:
-                    raise RefusedError(f"The archive's '{PARQUET}' is too large to be annotations.")
+                    raise RefusedError(f"The archive's '{PARQUET_FILE}' is too large to be annotations.")
                 copy.write(chunk)
         copy.flush()
         try:
             return int(pl.scan_parquet(copy.name).select(pl.len()).collect().item())
         except pl.exceptions.PolarsError as error:
             raise RefusedError(
-                f"The archive's '{PARQUET}' cannot be read; write the dataset again."
+                f"The archive's '{PARQUET_FILE}' cannot be read; write the dataset again."
             ) from error

@@ -14,8 +14,10 @@ def test_a_lease_holds_all_that_an_agent_needs(world: World) -> None:
     assert (lease["heartbeat_s"], lease["lease_s"]) == (5.0, 30.0)
     assert lease["expires_at"] == "2030-01-01T00:00:30Z"
     assert lease["environment"]["name"] == "local-small"
-    assert (lease["dataset"]["name"], lease["dataset"]["variant"]) == ("digits", "hidden")
-    assert lease["dataset"]["policy"]["release"] == "auto"
+    [dataset] = lease["datasets"]
+    assert (dataset["name"], dataset["variant"]) == ("digits", "hidden")
+    assert dataset["policy"]["release"] == "auto"
+    assert lease["recipe"] is None
     assert lease["trainer"]["size_bytes"] == len(package())
 
 

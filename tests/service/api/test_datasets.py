@@ -160,7 +160,11 @@ class TestRecipes:
     @pytest.mark.parametrize(
         ("body", "sentence"),
         [
-            ({"op": "merge"}, "Field 'template.body': this service takes a dataset's name"),
+            ({"op": "merge"}, "recipe: a source has one of 'name', 'path' and 'merge'."),
+            ({"source": "none"}, "Dataset 'none' is unknown; there are: digits."),
+            ({"source": "digits", "steps": ["shufle"]}, "recipe.steps[0]: there is no operation 'shufle'"),
+            ({"path": "/etc"}, "A recipe on the service reads published datasets, not files ('/etc')."),
+            ({"merge": ["digits", {"path": "mine"}]}, "A recipe on the service reads published datasets"),
             ("none", "Dataset 'none' is unknown; there are: digits."),
             ("digits:1", "Dataset 'digits:1' cannot be read"),
         ],

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.world import COMMAND, World, dataset_archive, upload
+from tests.service.world import COMMAND, HIDDEN, World, dataset_archive, upload
 
 
 def test_an_experiment_is_queued_with_its_parts(world: World) -> None:
@@ -35,7 +35,7 @@ def test_a_version_can_be_named_and_is_kept_when_a_newer_one_comes(world: World)
     assert world.submit(world.developer, dataset="digits:1.0.0")["dataset_version"] == "1.0.0"
     job = world.lease()
     assert job
-    assert (job.id, job.lease["dataset"]["version"]) == (made["id"], "1.0.0")
+    assert (job.id, job.lease["datasets"][0]["version"]) == (made["id"], "1.0.0")
 
 
 def test_a_recipe_stands_for_its_dataset(world: World) -> None:
@@ -45,6 +45,45 @@ def test_a_recipe_stands_for_its_dataset(world: World) -> None:
     )
     made = world.submit(world.developer, dataset=None, dataset_recipe=recipe["id"])
     assert (made["dataset"], made["dataset_recipe"]) == ("digits", recipe["id"])
+
+
+def submit_recipe(world: World, body: Any) -> dict[str, Any]:
+    recipe = world.developer.ok("POST", "/dataset-recipes", json={"name": "r", "template": {"body": body}})
+    assert recipe["template"]["body"] == body
+    return world.submit(world.developer, dataset=None, dataset_recipe=recipe["id"])
+
+
+def test_a_recipe_of_several_datasets(world: World) -> None:
+    world.publish("one", release="auto", max_release_bytes=1000, allow_process_sandbox=True)
+    world.publish("other", release="owner", max_release_bytes=10)
+    body = {"source": {"merge": ["one:1.0.0", "other", "one:1.0.0"]}, "steps": [{"shuffle": {"seed": 2}}]}
+    made = submit_recipe(world, body)
+    assert (made["dataset"], made["dataset_variant"]) == ("one", "hidden")
+    assert made["reason"] == "Waiting for a free agent with a docker or namespace sandbox."
+    assert world.lease(sandboxes=("process",)) is None
+    job = world.lease()
+    assert job
+    assert [dataset["name"] for dataset in job.lease["datasets"]] == ["one", "other"]
+    assert job.lease["recipe"]["steps"] == [{"shuffle": {"seed": 2}}]
+    archives = [job.call("GET", f"dataset?source={number}").content for number in (0, 1)]
+    assert all(HIDDEN in archive for archive in archives)
+    assert job.call("GET", "dataset?source=2").status_code == 404
+    assert "is used by experiment" in world.owner.error(409, "DELETE", "/datasets/other")
+    job.report("running", "collecting")
+    assert job.put("model/a.bin", b"abc").is_success
+    job.report("succeeded")
+    assert world.developer.ok("GET", f"/experiments/{made['id']}")["release"]["state"] == "pending"
+
+
+def test_a_recipe_of_datasets_of_several_owners_is_refused(world: World) -> None:
+    world.publish("one")
+    stranger = world.person("stranger", "owner")
+    stranger.ok("POST", "/datasets", json={"name": "other", "policy": {}})
+    upload(stranger, "other", "sample", dataset_archive(b"x"))
+    request = {"name": "r", "template": {"body": {"merge": ["one", "other"]}}}
+    sentence = world.developer.error(422, "POST", "/dataset-recipes", json=request)
+    assert "several owners" in sentence
+    assert "stranger" in sentence
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sightline.client.wire import Policy, ReleaseDecision, ReleaseRule, ReleaseState, State, Variant
 from sightline.service.domain.refusals import ConflictError
-from sightline.service.domain.release import Ended, on_decision, on_end
+from sightline.service.domain.release import Ended, on_decision, on_end, strictest
 
 AUTO = Policy(release=ReleaseRule.AUTO, max_release_bytes=1000)
 OWNER = Policy(release=ReleaseRule.OWNER)
@@ -74,3 +74,13 @@ def test_a_decision_is_final_and_may_be_repeated() -> None:
         on_decision(ReleaseState.APPROVED, reject, "olga")
     with pytest.raises(ConflictError, match="nothing to release"):
         on_decision(ReleaseState.NONE, approve, "olga")
+
+
+@given(st.lists(st.builds(Policy), min_size=1, max_size=4))
+def test_of_several_policies_each_is_obeyed(policies: list[Policy]) -> None:
+    whole = strictest(policies)
+    for policy in policies:
+        assert whole.release is ReleaseRule.OWNER or policy.release is ReleaseRule.AUTO
+        assert whole.max_release_bytes <= policy.max_release_bytes
+        assert policy.allow_process_sandbox or not whole.allow_process_sandbox
+    assert strictest([policies[0]]) == policies[0]

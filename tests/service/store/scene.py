@@ -17,7 +17,7 @@ from sightline.client.wire import (
 from sightline.service.domain.permissions import Actor
 from sightline.service.store import datasets, environments, experiments, leases, trainers, users
 from sightline.service.store.database import Database
-from sightline.service.store.experiments import Parts
+from sightline.service.store.experiments import Data, Parts
 from sightline.service.store.leases import Agent, Terms
 from sightline.service.store.objects import Arrived
 from sightline.service.store.tables import DatasetVariantRow, ExperimentRow, LeaseRow
@@ -62,7 +62,7 @@ class Scene:
             trainer = trainers.create(session, author, "t", "", "", package, ["scripts/train.py"], now)
             environments.offer(session, [environment("small", 0)])
             session.flush()
-            parts = Parts(trainer, dataset, archive, environments.named(session, None))
+            parts = Parts(trainer, Data([(dataset, archive)]), environments.named(session, None))
         return cls(database, author, agent, parts)
 
     def advance(self, seconds: float) -> None:

@@ -88,8 +88,10 @@ class Agent:
         print(f"agent {self._name}: {label} done", flush=True)
 
     def _sandbox_for(self, lease: Lease) -> Sandbox:
-        dataset = lease.dataset
-        open_to_all = dataset.variant is Variant.SAMPLE or dataset.policy.allow_process_sandbox
+        open_to_all = all(
+            dataset.variant is Variant.SAMPLE or dataset.policy.allow_process_sandbox
+            for dataset in lease.datasets
+        )
         return choose([name for name in self._offered if open_to_all or name != "process"])
 
     @contextmanager

@@ -33,6 +33,15 @@ class Cache:
             os.utime(target)  # when it was last used
         return target
 
+    def built(self, key: str, build: Callable[[Path], object]) -> Path:
+        """Folder of a dataset made of others; ``build`` makes it at the path it is given, whole."""
+        target = self.folder / "datasets" / key
+        with self._only_one(target):
+            if not target.exists():
+                build(target)
+            os.utime(target)
+        return target
+
     def prune(self, unused_s: float = 86_400) -> None:
         """Remove datasets that no job has used for ``unused_s`` seconds: hidden data stays no longer than
         it is needed, also when its owner deletes it from the service."""

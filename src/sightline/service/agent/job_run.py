@@ -24,6 +24,7 @@ from sightline.client.wire import (
 )
 from sightline.errors import SightlineError
 from sightline.sandbox import Ending, Job, JobFolders, Limits, Outcome, Sandbox, python_environment
+from sightline.service.agent import recipe_build
 from sightline.service.agent.artifacts import collect
 from sightline.service.agent.caches import Cache
 from sightline.service.agent.lease_keeper import LEASE_LOST, LeaseKeeper, grace_s
@@ -124,7 +125,7 @@ class JobRun:
         package = self._cache.trainer(lease.trainer.sha256, self._fetch_trainer)
         extract_package(package, folders.code)
         argv = parse_command(lease.command, list_names(package))
-        dataset = self._cache.dataset(lease.dataset.sha256, self._fetch_dataset)
+        dataset = self._dataset()
         python = python_environment.prepare(
             folders.code,
             self._cache.folder,
@@ -153,8 +154,32 @@ class JobRun:
     def _fetch_trainer(self, target: Path) -> None:
         self._insist(lambda: self._client.download_job_trainer(self._lease, target))
 
-    def _fetch_dataset(self, target: Path) -> None:
-        self._insist(lambda: self._client.download_job_dataset(self._lease, target))
+    def _fetch_dataset(self, source: int, target: Path) -> None:
+        self._insist(lambda: self._client.download_job_dataset(self._lease, target, source))
+
+    def _dataset(self) -> Path:
+        """The folder of what the job trains on: its one dataset, or what the recipe makes of its datasets."""
+        lease = self._lease
+        sources = [
+            self._cache.dataset(dataset.sha256, partial(self._fetch_dataset, number))
+            for number, dataset in enumerate(lease.datasets)
+        ]
+        if lease.recipe is None:
+            return sources[0]
+
+        def build(target: Path) -> None:
+            self._say("building the recipe's dataset")
+            recipe_build.build(
+                lease,
+                sources,
+                target,
+                sandbox=self._sandbox,
+                folder=self._folder / "recipe",
+                on_line=lambda _stream, text: self._say(text),
+                cancel=self._stop_job,
+            )
+
+        return self._cache.built(recipe_build.key_of(lease), build)
 
     def _run(self, job: Job) -> Outcome:
         self._say(f"sandbox: {self._sandbox.describe()}")

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -23,6 +23,7 @@ from sightline.client.wire import (
 )
 from sightline.service.api.call import Call, CallDep
 from sightline.service.api.files import ObjectResponse, receive_upload
+from sightline.service.domain.refusals import NotFoundError
 from sightline.service.store import artifacts, environments, leases, output
 from sightline.service.store.datasets import policy_of
 from sightline.service.store.tables import LeaseRow
@@ -102,12 +103,16 @@ def send_metrics(experiment: str, request: MetricBatch, call: CallDep, lease_tok
 
 
 @router.get("/jobs/{experiment}/dataset", response_class=Response)
-def download_dataset(experiment: str, call: CallDep, lease_token: Token) -> Response:
-    """The archive that the job trains on. This is the only way in which hidden data leaves the store."""
+def download_dataset(
+    experiment: str, call: CallDep, lease_token: Token, source: Annotated[int, Query(ge=0)] = 0
+) -> Response:
+    """An archive that the job's data is made of, ``source`` as numbered in the lease. This is the only way
+    in which hidden data leaves the store."""
     with call.core.database.read() as session:
         held = leases.held(session, experiment, lease_token, call.actor, call.core.now(), lock=False)
-        archive = held.experiment.archive
-        assert archive is not None, "a dataset cannot be deleted while an experiment on it goes on"
+        if source >= len(held.experiment.sources):
+            raise NotFoundError(f"The job has {len(held.experiment.sources)} sources, counted from 0.")
+        _, archive = held.experiment.sources[source].held
         return ObjectResponse(call.core.objects, archive.sha256, "dataset.zip")
 
 
@@ -157,9 +162,6 @@ def _grant(call: Call, request: LeaseRequest) -> Lease | None:
             return None
         row, token = granted
         experiment = row.experiment
-        archive, dataset = experiment.archive, experiment.dataset
-        assert archive is not None, "a queued experiment has its archive"
-        assert dataset is not None, "a queued experiment has its dataset"
         return Lease(
             token=token,
             heartbeat_s=core.settings.heartbeat_s,
@@ -169,14 +171,18 @@ def _grant(call: Call, request: LeaseRequest) -> Lease | None:
             name=experiment.name,
             attempt=experiment.attempt,
             command=experiment.command,
-            dataset=JobDataset(
-                name=dataset.name,
-                version=archive.version,
-                variant=archive.variant,
-                sha256=archive.sha256,
-                size_bytes=archive.size_bytes,
-                policy=policy_of(dataset),
-            ),
+            datasets=[
+                JobDataset(
+                    name=dataset.name,
+                    version=archive.version,
+                    variant=archive.variant,
+                    sha256=archive.sha256,
+                    size_bytes=archive.size_bytes,
+                    policy=policy_of(dataset),
+                )
+                for dataset, archive in (source.held for source in experiment.sources)
+            ],
+            recipe=experiment.recipe,
             trainer=JobTrainer(
                 id=experiment.trainer_id,
                 sha256=experiment.trainer.sha256,

@@ -7,11 +7,10 @@ from sightline.client.wire import Environment, ExperimentCreate, ExperimentOut, 
 from sightline.service.api import present
 from sightline.service.api.call import Call, CallDep, PagingDep, require
 from sightline.service.domain.permissions import may_cancel, may_review
-from sightline.service.domain.references import parse_dataset
-from sightline.service.domain.refusals import NotFoundError, RefusedError
+from sightline.service.domain.refusals import RefusedError
 from sightline.service.domain.release import on_decision
 from sightline.service.domain.states import Event
-from sightline.service.store import datasets, environments, experiments, recipes, trainers
+from sightline.service.store import environments, experiments, recipes, trainers
 from sightline.service.store.experiments import Parts
 from sightline.service.wakeups import JOBS, experiment_topic
 from sightline.trainer_package import parse_command
@@ -94,19 +93,14 @@ def _parts(session: Session, request: ExperimentCreate, call: Call) -> Parts:
     if (request.dataset is None) == (request.dataset_recipe is None):
         raise RefusedError("Give exactly one of 'dataset' and 'dataset_recipe'.")
     if request.dataset_recipe is not None:
-        reference = recipes.find(session, request.dataset_recipe, call.actor).body
+        body = recipes.body_of(recipes.find(session, request.dataset_recipe, call.actor))
     else:
-        reference = request.dataset or ""
-    name, version = parse_dataset(reference)
-    try:
-        dataset = datasets.find(session, name)
-    except NotFoundError as error:
-        raise RefusedError(str(error)) from None
+        body = request.dataset or ""
+    data = recipes.data_of(session, body)
     trainer = trainers.named(session, request.trainer, call.actor)
     parse_command(request.command, trainer.file_names)
     return Parts(
         trainer=trainer,
-        dataset=dataset,
-        archive=datasets.for_job(session, dataset, version),
+        data=data,
         environment=environments.named(session, request.environment),
     )

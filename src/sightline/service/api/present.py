@@ -21,6 +21,7 @@ from sightline.client.wire import (
 )
 from sightline.service.domain.references import version_key
 from sightline.service.store import datasets, experiments
+from sightline.service.store.recipes import body_of
 from sightline.service.store.tables import (
     ArtifactRow,
     DatasetRow,
@@ -72,7 +73,7 @@ def _variant(row: DatasetVariantRow) -> DatasetVariant:
 
 def recipe(row: RecipeRow) -> DatasetRecipeOut:
     """A recipe."""
-    template = DatasetRecipeTemplate(body=row.body)
+    template = DatasetRecipeTemplate(body=body_of(row))
     return DatasetRecipeOut(id=row.id, name=row.name, created_at=row.created_at, template=template)
 
 
@@ -103,6 +104,7 @@ def experiment(row: ExperimentRow, history: Sequence[StateChangeRow] = ()) -> Ex
         trainer_id=row.trainer_id,
         dataset=row.dataset_name,
         dataset_version=row.dataset_version,
+        datasets=_datasets(row),
         dataset_variant=row.variant,
         dataset_recipe=row.recipe_id,
         command=row.command,
@@ -119,6 +121,17 @@ def experiment(row: ExperimentRow, history: Sequence[StateChangeRow] = ()) -> Ex
         ),
         history=[StateChange(at=change.at, state=change.state, reason=change.reason) for change in history],
     )
+
+
+def _datasets(row: ExperimentRow) -> list[str]:
+    """The datasets of an experiment by name and version; only of the first is it known once it is deleted."""
+    others = (
+        f"{source.dataset.name}:{source.archive.version}"
+        if source.dataset and source.archive
+        else "(deleted)"
+        for source in (row.sources[1:] if row.recipe else ())
+    )
+    return [f"{row.dataset_name}:{row.dataset_version}", *others]
 
 
 def whole_experiment(session: Session, row: ExperimentRow) -> ExperimentOut:

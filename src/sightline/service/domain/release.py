@@ -1,5 +1,6 @@
 """When artifacts leave the service."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sightline.client.wire import Policy, ReleaseDecision, ReleaseRule, ReleaseState, State, Variant
@@ -28,6 +29,16 @@ class Ended:
     policy: Policy
     artifact_count: int
     artifact_bytes: int
+
+
+def strictest(policies: Sequence[Policy]) -> Policy:
+    """What all of several policies (one at least) allow."""
+    rules = [policy.release for policy in policies]
+    return Policy(
+        release=ReleaseRule.OWNER if ReleaseRule.OWNER in rules else ReleaseRule.AUTO,
+        allow_process_sandbox=all(policy.allow_process_sandbox for policy in policies),
+        max_release_bytes=min(policy.max_release_bytes for policy in policies),
+    )
 
 
 def on_end(ended: Ended) -> Verdict:

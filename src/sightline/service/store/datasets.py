@@ -12,7 +12,13 @@ from sightline.service.domain.permissions import Actor
 from sightline.service.domain.references import unknown, version_key
 from sightline.service.domain.refusals import ConflictError, NotFoundError, RefusedError
 from sightline.service.store.paging import Paging, fetch
-from sightline.service.store.tables import DatasetRow, DatasetVariantRow, ExperimentRow, UploadRow
+from sightline.service.store.tables import (
+    DatasetRow,
+    DatasetVariantRow,
+    ExperimentRow,
+    ExperimentSourceRow,
+    UploadRow,
+)
 
 Ordering = Literal["name", "-name", "created_at", "-created_at"]
 _ORDER = {
@@ -119,8 +125,11 @@ def delete_dataset(session: Session, dataset: DatasetRow) -> tuple[list[str], li
         ConflictError: an experiment on it has not ended.
     """
     busy = session.scalars(
-        select(ExperimentRow.id).where(
-            ExperimentRow.dataset_id == dataset.id, ExperimentRow.state.not_in([s for s in State if s.ended])
+        select(ExperimentRow.id)
+        .join(ExperimentSourceRow, ExperimentSourceRow.experiment_id == ExperimentRow.id)
+        .where(
+            ExperimentSourceRow.dataset_id == dataset.id,
+            ExperimentRow.state.not_in([s for s in State if s.ended]),
         )
     ).first()
     if busy:

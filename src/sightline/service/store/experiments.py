@@ -1,15 +1,18 @@
 """Experiments in the database, and the one function that changes their state."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from sightline.client.wire import ExperimentCreate, ReleaseState, Role, State, Variant
+from sightline.client.wire import ExperimentCreate, Policy, ReleaseState, Role, State, Variant
 from sightline.service.domain import release, states
 from sightline.service.domain.permissions import Actor, may_see
 from sightline.service.domain.refusals import NotFoundError
+from sightline.service.domain.release import strictest
 from sightline.service.domain.states import Event
 from sightline.service.store import artifacts
 from sightline.service.store.datasets import policy_of
@@ -20,6 +23,7 @@ from sightline.service.store.tables import (
     DatasetVariantRow,
     EnvironmentRow,
     ExperimentRow,
+    ExperimentSourceRow,
     ReleaseRow,
     StateChangeRow,
     TrainerRow,
@@ -27,12 +31,19 @@ from sightline.service.store.tables import (
 
 
 @dataclass(frozen=True)
+class Data:
+    """What a job trains on: its sources (one at least) and, if need be, the recipe that makes it of them."""
+
+    sources: Sequence[tuple[DatasetRow, DatasetVariantRow]]
+    recipe: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
 class Parts:
     """What an experiment is made of, all looked up and allowed."""
 
     trainer: TrainerRow
-    dataset: DatasetRow
-    archive: DatasetVariantRow
+    data: Data
     environment: EnvironmentRow
 
 
@@ -40,17 +51,23 @@ def submit(
     session: Session, request: ExperimentCreate, parts: Parts, author: Actor, now: datetime
 ) -> ExperimentRow:
     """A new experiment, in the queue."""
+    dataset, archive = parts.data.sources[0]
+    hidden = any(source.variant is Variant.HIDDEN for _, source in parts.data.sources)
     row = ExperimentRow(
         name=request.name,
         author_id=author.id,
         trainer_id=parts.trainer.id,
         environment_id=parts.environment.id,
-        dataset_id=parts.dataset.id,
-        variant_id=parts.archive.id,
-        dataset_name=parts.dataset.name,
-        dataset_version=parts.archive.version,
-        variant=parts.archive.variant,
+        dataset_id=dataset.id,
+        dataset_name=dataset.name,
+        dataset_version=archive.version,
+        variant=Variant.HIDDEN if hidden else Variant.SAMPLE,
         recipe_id=request.dataset_recipe,
+        recipe=parts.data.recipe,
+        sources=[
+            ExperimentSourceRow(position=position, dataset=source, archive=source_archive)
+            for position, (source, source_archive) in enumerate(parts.data.sources)
+        ],
         command=request.command,
         state=State.CREATED,
         reason=f"Submitted by {author.name}.",
@@ -64,10 +81,15 @@ def submit(
     nothing = release.NOT_ENDED
     session.add(ReleaseRow(experiment_id=row.id, state=nothing.state, reason=nothing.reason))
     _keep(session, row, now)
-    isolated = row.variant is Variant.HIDDEN and not parts.dataset.allow_process_sandbox
+    isolated = hidden and not policy_of_sources(row).allow_process_sandbox
     sandbox = " with a docker or namespace sandbox" if isolated else ""
     change(session, row, Event.SUBMIT, State.QUEUED, f"Waiting for a free agent{sandbox}.", now)
     return row
+
+
+def policy_of_sources(row: ExperimentRow) -> Policy:
+    """What all the owners allow: the strictest of the policies of an experiment's datasets."""
+    return strictest([policy_of(source.held[0]) for source in row.sources])
 
 
 def change(
@@ -183,10 +205,9 @@ def _keep(session: Session, row: ExperimentRow, now: datetime) -> None:
 
 
 def _settle_release(session: Session, row: ExperimentRow) -> None:
-    assert row.dataset is not None, "a dataset cannot be deleted while an experiment on it goes on"
     count, size = artifacts.totals(session, row.id)
     verdict = release.on_end(
-        release.Ended(row.state, row.dataset_name, row.variant, policy_of(row.dataset), count, size)
+        release.Ended(row.state, row.dataset_name, row.variant, policy_of_sources(row), count, size)
     )
     row.release.state, row.release.reason = verdict.state, verdict.reason
     if verdict.state is not ReleaseState.APPROVED:

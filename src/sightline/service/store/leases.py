@@ -13,7 +13,7 @@ from sightline.service.domain.permissions import Actor
 from sightline.service.domain.refusals import ConflictError, RefusedError
 from sightline.service.domain.states import Event, after_agent_lost
 from sightline.service.store import experiments
-from sightline.service.store.tables import DatasetRow, ExperimentRow, LeaseRow
+from sightline.service.store.tables import DatasetRow, ExperimentRow, ExperimentSourceRow, LeaseRow
 
 _ISOLATED = {"docker", "namespace"}
 
@@ -54,9 +54,13 @@ def next_queued(session: Session, sandboxes: Collection[str]) -> ExperimentRow |
         .with_for_update(of=ExperimentRow, skip_locked=True)
     )
     if not _ISOLATED.intersection(sandboxes):
-        open_to_all = select(DatasetRow.id).where(DatasetRow.allow_process_sandbox)
+        needs_isolation = (
+            select(ExperimentSourceRow.experiment_id)
+            .join(DatasetRow, DatasetRow.id == ExperimentSourceRow.dataset_id)
+            .where(DatasetRow.allow_process_sandbox.is_(False))
+        )
         statement = statement.where(
-            or_(ExperimentRow.variant != Variant.HIDDEN, ExperimentRow.dataset_id.in_(open_to_all))
+            or_(ExperimentRow.variant != Variant.HIDDEN, ExperimentRow.id.not_in(needs_isolation))
         )
     return session.scalar(statement)
 

@@ -6,6 +6,7 @@ from sightline.service.store.tables.datasets import DatasetRow, DatasetVariantRo
 from sightline.service.store.tables.experiments import (
     EnvironmentRow,
     ExperimentRow,
+    ExperimentSourceRow,
     ReleaseRow,
     StateChangeRow,
     TrainerRow,
@@ -19,6 +20,7 @@ __all__ = [
     "DatasetVariantRow",
     "EnvironmentRow",
     "ExperimentRow",
+    "ExperimentSourceRow",
     "LeaseRow",
     "LogLineRow",
     "MetricPointRow",

@@ -64,7 +64,7 @@ class UploadRow(Table):
 
 
 class RecipeRow(Table):
-    """A named recipe; ``body`` names a dataset."""
+    """A named recipe; ``body`` names a dataset, or is a recipe as JSON text."""
 
     __tablename__ = "recipes"
     __table_args__ = (UniqueConstraint("owner_id", "name"),)

@@ -1,6 +1,7 @@
 """Trainers, environments, experiments, and what is decided about them."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -51,9 +52,11 @@ class EnvironmentRow(Table):
 
 
 class ExperimentRow(Table):
-    """An experiment. It is tied to one archive (``variant_id``) from the moment it is made.
+    """An experiment. It is tied to its archives (``sources``) from the moment it is made.
 
-    The dataset's name, version and variant are copied, because a dataset may be deleted later.
+    ``recipe`` says what is made of them, and is None where the job gets the one archive as it is. The
+    first dataset's name and version are copied, because a dataset may be deleted later; ``variant`` is
+    hidden where any source is.
     ``attempt`` is 0 until an agent takes it; ``handed_back`` counts the attempts that do not count,
     because their agents were stopped in good order.
     """
@@ -67,11 +70,11 @@ class ExperimentRow(Table):
     trainer_id: Mapped[str] = mapped_column(ForeignKey("trainers.id"))
     environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id"))
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
-    variant_id: Mapped[str | None] = mapped_column(ForeignKey("dataset_variants.id", ondelete="SET NULL"))
     dataset_name: Mapped[str] = mapped_column(String(100))
     dataset_version: Mapped[str] = mapped_column(String(50))
     variant: Mapped[Variant] = mapped_column(words(Variant))
     recipe_id: Mapped[str | None] = mapped_column(String(32))
+    recipe: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     command: Mapped[str] = mapped_column(Text)
     state: Mapped[State] = mapped_column(words(State))
     reason: Mapped[str] = mapped_column(Text)
@@ -88,13 +91,34 @@ class ExperimentRow(Table):
     trainer: Mapped[TrainerRow] = relationship()
     environment: Mapped[EnvironmentRow] = relationship()
     dataset: Mapped[DatasetRow | None] = relationship()
-    archive: Mapped[DatasetVariantRow | None] = relationship()
+    sources: Mapped[list["ExperimentSourceRow"]] = relationship(order_by="ExperimentSourceRow.position")
     release: Mapped["ReleaseRow"] = relationship(back_populates="experiment")
 
     @property
     def parties(self) -> Parties:
         """Whom it concerns."""
         return Parties(self.author_id, self.dataset.owner_id if self.dataset else None)
+
+
+class ExperimentSourceRow(Table):
+    """One archive that an experiment's data is made of; ``position`` counts from 0."""
+
+    __tablename__ = "experiment_sources"
+
+    experiment_id: Mapped[str] = mapped_column(ForeignKey("experiments.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
+    variant_id: Mapped[str | None] = mapped_column(ForeignKey("dataset_variants.id", ondelete="SET NULL"))
+
+    dataset: Mapped[DatasetRow | None] = relationship()
+    archive: Mapped[DatasetVariantRow | None] = relationship()
+
+    @property
+    def held(self) -> tuple[DatasetRow, DatasetVariantRow]:
+        """Dataset and archive of an experiment that has not ended."""
+        assert self.dataset is not None, "a dataset cannot be deleted while an experiment on it goes on"
+        assert self.archive is not None, "an archive goes only with its dataset"
+        return self.dataset, self.archive
 
 
 class StateChangeRow(Table):
