@@ -69,7 +69,7 @@ def test_download_elsewhere(developer: Person, published: str) -> None:
     (developer.home / "mine" / "thesis.txt").write_text("all I have")
     refused = developer("dataset", "download", published, "-d", "mine", "--force")
     assert refused.code == 1
-    assert "mine: is there and is no dataset; choose another --destination" in refused.err
+    assert "mine: is not a dataset folder, so it is not overwritten; choose another" in refused.err
     assert (developer.home / "mine" / "thesis.txt").read_text() == "all I have"
 
 

@@ -93,10 +93,10 @@ def test_followed_to_its_end_and_released(
 ) -> None:
     def job() -> None:
         lease = agent.take()
-        assert lease.dataset.name == published
+        assert lease.datasets[0].name == published
         agent.client.download_job_trainer(lease, agent.folder / "trainer.zip")
         agent.client.download_job_dataset(lease, agent.folder / "dataset.zip")
-        assert (agent.folder / "dataset.zip").stat().st_size == lease.dataset.size_bytes
+        assert (agent.folder / "dataset.zip").stat().st_size == lease.datasets[0].size_bytes
         assert not agent.client.heartbeat(lease).cancel
         agent.log(lease, "hello", "\x1b[31mred\x1b[0m", "10%\r20%\rdone", "\x1b]0;evil\x07bell\x07")
         agent.measure(lease, loss=[2.0, 1.0, 0.5], accuracy=[None, 0.25, 0.75])

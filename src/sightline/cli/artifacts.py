@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from sightline.cli.output import OnBytes
 from sightline.errors import SightlineError
 from sightline.files import sha256_file
+from sightline.progress_bar import OnBytes
 
 if TYPE_CHECKING:
     from sightline.client import ServiceClient

@@ -16,15 +16,23 @@ COMMANDS = {
     "configure": "Say which service to talk to, and as whom.",
     "clear": "Remove the stored configuration.",
     "profile": "Manage profiles: several services, or several users of one.",
-    "dataset": "Find and download sample datasets; publish hidden ones.",
+    "dataset": "Convert, check and look at datasets; download samples, publish hidden ones.",
+    "recipe": "Describe datasets as data: build them here, keep them on the service.",
     "trainer": "Make, check and upload trainer packages.",
     "experiment": "Run trainer packages on hidden datasets and get models back.",
+    "train": "Train what a spec describes, once, from where it stopped, or as a sweep.",
+    "eval": "Measure a trained model on a split.",
+    "predict": "Write what a trained model says of each item.",
+    "weights": "Write a model's weights to a file, and look into such files.",
+    "save": "Pack a run into one file.",
+    "load": "Unpack a saved run.",
+    "runs": "List, compare, plot and remove what was trained here.",
     "runc": "Run a trainer package on this machine as the service would.",
     "user": "Manage the users of a service (administrators).",
     "agent": "Run jobs of a service on this machine.",
 }
 
-_SHARED_MODULE = {"clear": "configure"}
+_SHARED_MODULE = {"clear": "configure", "load": "save"}
 
 
 def new_app(help_text: str | None = None, *, completion: bool = False) -> "typer.Typer":

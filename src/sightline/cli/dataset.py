@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from sightline.cli import dataset_local
 from sightline.cli.commands import new_app
 from sightline.cli.output import (
     AsJson,
@@ -13,11 +14,21 @@ from sightline.cli.output import (
     print_fields,
     print_json,
     print_table,
-    progress_bar,
     say,
 )
 
-app = new_app("Find and download sample datasets; publish hidden ones.")
+app = new_app("Work with datasets here; find and download samples; publish hidden ones.")
+for function in (
+    dataset_local.convert,
+    dataset_local.apply,
+    dataset_local.check,
+    dataset_local.stats,
+    dataset_local.plot,
+    dataset_local.view,
+    dataset_local.formats,
+    dataset_local.operations,
+):
+    app.command(function.__name__)(function)
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or id of the dataset.")]
 
@@ -97,14 +108,14 @@ def download(
 
       sightline dataset download digits --force --destination samples/digits --version 1.0.0
     """
-    from sightline.cli.dataset_folders import fetch_sample
+    from sightline.data import Dataset
+    from sightline.data.named import LOCAL_DATASETS, fetch_sample
 
-    folder = destination or Path(".data") / "datasets" / name
-    with progress_bar(f"downloading {name}") as on_bytes:
-        fetched = fetch_sample(name, version, folder, force=force, on_progress=on_bytes)
-    if fetched is None:
+    folder = destination or LOCAL_DATASETS / name
+    if not fetch_sample(name, version, folder, force=force):
         say(f"{folder}: is there already (--force downloads it again)")
     else:
+        fetched = Dataset.from_path(folder)
         say(f"{folder}: the sample of '{name}', version {fetched.info.version}, {len(fetched)} items")
 
 

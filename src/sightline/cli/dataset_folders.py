@@ -1,47 +1,17 @@
-"""Dataset folders on this machine: samples fetched from the service, hidden data sent to it."""
+"""Dataset folders on this machine that are published as hidden data."""
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.cli.output import OnBytes, progress_bar
+from sightline.cli.output import note
 from sightline.errors import SightlineError
+from sightline.files import temporary_folder
+from sightline.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from sightline.client import ServiceClient
     from sightline.client.wire import DatasetCreate, DatasetOut, Policy, Variant
     from sightline.data import Dataset
-
-_INFO = "dataset_info.json"
-
-
-def fetch_sample(
-    name: str, version: str | None, folder: Path, *, force: bool, on_progress: OnBytes
-) -> "Dataset | None":
-    """Put the sample of a dataset into ``folder``; None where it is there already.
-
-    The folder appears, or is replaced, whole or not at all; an interrupted download is gone on with.
-
-    Raises:
-        SightlineError: ``folder`` holds something else, or as the service says.
-    """
-    from sightline.client.download import fetch_sample_archive
-    from sightline.data import Dataset
-    from sightline.data.archive import unpack_dataset
-
-    if (folder / _INFO).is_file():
-        if not force and version in (None, Dataset.from_path(folder).info.version):
-            return None
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SightlineError(f"{folder}: is there and is no dataset; choose another --destination.")
-    folder = folder.resolve()
-    archive = folder.parent / f".{folder.name}.{version or 'latest'}.zip"
-    try:
-        fetch_sample_archive(name, version, archive, on_progress)
-        unpack_dataset(archive, folder, overwrite=True)
-    finally:
-        archive.unlink(missing_ok=True)
-    return Dataset.from_path(folder)
 
 
 def publish_dataset(
@@ -67,12 +37,15 @@ def publish_dataset(
     hidden = Dataset.from_path(path)
     # All that can be wrong here is found before the service hears of the dataset.
     if isinstance(sample, Path):
-        Dataset.from_path(sample)
+        public = Dataset.from_path(sample)
     elif sample >= len(hidden):
         raise SightlineError(
             f"{path}: has {len(hidden)} items, so a sample of {sample} would make all of it public; "
             "give a smaller --sample."
         )
+    else:
+        public = hidden.create_sample_dataset(n=sample)
+    _note_positions(public)
     version = hidden.info.version
     request = message(
         DatasetCreate,
@@ -82,16 +55,29 @@ def publish_dataset(
         policy=policy,
     )
     dataset = _existing_or_new(client, request)
-    with tempfile.TemporaryDirectory(prefix="sightline-publish-") as temporary:
-        work = Path(temporary)
+    with temporary_folder("sightline-publish-") as work:
         if isinstance(sample, Path):
             sample_folder = sample
         else:
             sample_folder = work / "sample"
-            hidden.create_sample_dataset(n=sample).write(sample_folder)
+            public.write(sample_folder)
         # Hidden first: a job that starts in between would otherwise be given the sample.
         _send(client, dataset, path, Variant.HIDDEN, version, work)
         return _send(client, dataset, sample_folder, Variant.SAMPLE, version, work)
+
+
+def _note_positions(public: "Dataset") -> None:
+    """Say it before everybody can see from the sample where its images were taken."""
+    from sightline.data.exif import find_gps
+
+    paths = public.samples["file_path"].drop_nulls().unique(maintain_order=True).to_list()
+    found = find_gps(paths)
+    if len(found):
+        note(
+            f"{len(found)} of {len(paths)} images of the sample say where they were taken (GPS in "
+            f"{found['source'][0]}; the first is {found['file_path'][0]}); everybody can read that from the "
+            "sample. Dataset.strip_metadata writes the images without it."
+        )
 
 
 def _existing_or_new(client: "ServiceClient", request: "DatasetCreate") -> "DatasetOut":

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from sightline.cli.commands import new_app
-from sightline.cli.output import AsJson, note, print_fields, print_json, print_table, progress_bar, say
+from sightline.cli.output import AsJson, note, print_fields, print_json, print_table, say
+from sightline.progress_bar import progress_bar
 
 app = new_app("Run trainer packages on hidden datasets and get models back.")
 
@@ -106,6 +107,7 @@ def list_experiments(
 
       sightline experiment ls --limit 100 --json
     """
+    from sightline.cli.experiment_views import dataset_names
     from sightline.client import connect
 
     with connect() as client:
@@ -114,7 +116,7 @@ def list_experiments(
         print_json(experiments)
         return
     rows = [
-        (e.id, e.name, e.state.value, e.dataset, e.release.state.value, e.author, e.created_at)
+        (e.id, e.name, e.state.value, dataset_names(e), e.release.state.value, e.author, e.created_at)
         for e in experiments
     ]
     columns = ("id", "name", "state", "dataset", "release", "author", "created")
@@ -146,7 +148,7 @@ def show(experiment_id: _Id, as_json: AsJson = False) -> None:
             ("reason", experiment.reason),
             ("exit code", experiment.exit_code),
             ("attempt", experiment.attempt),
-            ("dataset", f"{experiment.dataset}:{experiment.dataset_version}"),
+            ("dataset", " + ".join(experiment.datasets)),
             ("command", experiment.command),
             ("trainer", experiment.trainer),
             ("environment", experiment.environment),

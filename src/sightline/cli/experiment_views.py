@@ -1,4 +1,4 @@
-"""How metrics and environments are shown."""
+"""How experiments, metrics and environments are shown."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ from sightline.cli.follow import metric_value
 from sightline.files import readable_size
 
 if TYPE_CHECKING:
-    from sightline.client.wire import Environment, StoredMetricPoint
+    from sightline.client.wire import Environment, ExperimentOut, StoredMetricPoint
 
 METRIC_COLUMNS = ("name", "points", "last", "at step", "lowest", "highest")
 ENVIRONMENT_COLUMNS = ("name", "instance", "cpu", "memory", "gpu", "time limit", "output")
@@ -38,6 +38,11 @@ def environment_row(environment: "Environment") -> tuple[object, ...]:
         readable_duration(environment.time_limit_s),
         readable_size(environment.output_quota_bytes),
     )
+
+
+def dataset_names(experiment: "ExperimentOut") -> str:
+    """``digits``, or ``digits + wards`` where a recipe takes samples of several."""
+    return " + ".join(dict.fromkeys(name.partition(":")[0] for name in experiment.datasets))
 
 
 def readable_duration(seconds: float) -> str:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from sightline.cli.dataset_folders import fetch_sample
-from sightline.cli.output import note, printable, progress_bar, say
+from sightline.cli.output import note, printable, say
 from sightline.cli.packages import packed
+from sightline.dataset_folder import INFO_FILE
 from sightline.errors import SightlineError
 
 _OUTPUT_BYTES = 50 << 30
@@ -81,12 +81,13 @@ def _dataset_folder(dataset: str) -> Path:
     Only what has a slash in it is a folder, so that a name means the same wherever one stands.
     """
     if "/" in dataset:
-        if not (Path(dataset) / "dataset_info.json").is_file():
-            raise SightlineError(f"{dataset}: is no dataset; it has no dataset_info.json.")
+        if not (Path(dataset) / INFO_FILE).is_file():
+            raise SightlineError(f"{dataset}: is no dataset; it has no {INFO_FILE}.")
         return Path(dataset)
-    folder = Path(".data") / "datasets" / dataset
-    with progress_bar(f"downloading {dataset}") as on_bytes:
-        fetch_sample(dataset, None, folder, force=False, on_progress=on_bytes)
+    from sightline.data.named import LOCAL_DATASETS, fetch_sample
+
+    folder = LOCAL_DATASETS / dataset
+    fetch_sample(dataset, None, folder)
     return folder
 
 

@@ -4,7 +4,9 @@ The first level is parsed here rather than by Typer, so that ``sightline --help`
 """
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 from sightline import __version__
@@ -21,15 +23,21 @@ _OPTIONS = {
 }
 _EXIT_USAGE = 2
 _EXIT_INTERRUPTED = 130
+_EXIT_TERMINATED = 143
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM: what is under way is undone on the way out, as for Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line ``arguments`` (by default the process's own) and exit.
 
-    Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted, 143 terminated.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = os.environ.get("SIGHTLINE_DEBUG", "") not in ("", "0")
+    _end_in_good_order_when_terminated()
     if words[:1] == ["--debug"]:
         debug, words = True, words[1:]
     try:
@@ -39,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader went away (`| head`). Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
+    except _TerminatedError:
+        code = _EXIT_TERMINATED
     except KeyboardInterrupt:
         print(file=sys.stderr)
         code = _EXIT_INTERRUPTED
@@ -48,6 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"error: {_sentence(error)}", file=sys.stderr)
         code = getattr(error, "exit_code", 1)
     sys.exit(code)
+
+
+def _end_in_good_order_when_terminated() -> None:
+    def terminated(_signal: int, _frame: object) -> None:
+        raise _TerminatedError
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminated)
 
 
 def help_text() -> str:

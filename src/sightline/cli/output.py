@@ -3,8 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
-
-#: Told how many bytes are there and how many there will be (-1: unknown).
-OnBytes = Callable[[int, int], None]
 
 
 def say(text: str = "") -> None:
@@ -52,7 +48,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for column in columns:
-            table.add_column(column, no_wrap=column in ("id", "state"))  # whole, to be copied
+            table.add_column(column, no_wrap=column in ("id", "state", "run"))  # whole, to be copied
         for row in texts:
             table.add_row(*(Text(text, overflow="fold") for text in row))
         Console().print(table)
@@ -73,34 +69,6 @@ def print_fields(fields: Iterable[tuple[str, object]]) -> None:
 def local_time(moment: datetime | None) -> str:
     """A UTC time in the reader's own time zone, to the second."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
-
-
-@contextmanager
-def progress_bar(description: str) -> Iterator[OnBytes]:
-    """A bar on the terminal (standard error) while bytes move; nothing where there is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(description, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total if total >= 0 else None)
 
 
 def _cell(value: object) -> str:
