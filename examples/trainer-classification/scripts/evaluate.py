@@ -6,13 +6,12 @@ from typing import Annotated
 
 import torch
 import typer
-from torch.utils.data import DataLoader
 from trainer_classification import model as models
 from trainer_classification.data import evaluation_transforms
 from trainer_classification.evaluation import accuracy
 
 from sightline.data import Dataset
-from sightline.data.torch_bridge import TorchDataset, collate
+from sightline.data.loading import Loader, TorchDataset
 
 
 def main(
@@ -26,8 +25,8 @@ def main(
     for folder in model_folders:
         model = models.load(folder).to(device)
         images = TorchDataset(data, transforms=evaluation_transforms(model.config.image_size))
-        loader = DataLoader(images, batch_size=256, collate_fn=collate)
-        result = {"model": str(folder), "accuracy": accuracy(model, loader, device), "images": len(data)}
+        loader = Loader(images, 256, device=device)
+        result = {"model": str(folder), "accuracy": accuracy(model, loader), "images": len(data)}
         print(json.dumps(result))
 
 

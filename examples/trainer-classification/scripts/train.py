@@ -36,7 +36,9 @@ def main(
     data = Dataset.from_name(dataset)
     image_size = image_size or fitting_image_size(data)
     parts = make_parts(data, image_size, flip, seed)
-    loaders = {split: make_loader(part, split, batch_size, workers) for split, part in parts.items()}
+    loaders = {
+        split: make_loader(part, split, batch_size, workers, seed, device) for split, part in parts.items()
+    }
 
     class_names = data.info.task(Classification).class_names
     if not class_names:
@@ -71,8 +73,7 @@ def main(
             model.train()
             losses = []
             for images, targets in loaders["train"]:
-                scores = model(images.to(device, non_blocking=True))
-                loss = F.cross_entropy(scores, targets["label"].to(device), label_smoothing=0.05)
+                loss = F.cross_entropy(model(images), targets["label"], label_smoothing=0.05)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
@@ -80,7 +81,7 @@ def main(
                 losses.append(loss.detach())
                 step += 1
             mean_loss = float(torch.stack(losses).mean())
-            validation = accuracy(model, loaders["validation"], device)
+            validation = accuracy(model, loaders["validation"])
             logger.log_scalar("train/loss", mean_loss, step=step)
             logger.log_metric("validation/accuracy", validation, step=step)
             print(
@@ -91,7 +92,7 @@ def main(
 
         models.save(model, logger.path_model())
         if "test" in loaders:
-            test = accuracy(model, loaders["test"], device)
+            test = accuracy(model, loaders["test"])
             logger.log_metric("test/accuracy", test, step=step)
             print(f"test accuracy {test:.4f} on {len(parts['test'])} images")
 

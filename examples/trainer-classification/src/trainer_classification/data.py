@@ -1,15 +1,12 @@
 """From a dataset to batches."""
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 import torch
-from torch.utils.data import DataLoader, Subset
 from torchvision.transforms import v2
 
 from sightline.data import Dataset
-from sightline.data.torch_bridge import TorchDataset, collate
+from sightline.data.loading import Loader, TorchDataset
 
 
 def fitting_image_size(dataset: Dataset) -> int:
@@ -33,39 +30,37 @@ def evaluation_transforms(image_size: int) -> v2.Transform:
     return v2.Resize((image_size, image_size), antialias=True)
 
 
-def make_parts(
-    dataset: Dataset, image_size: int, flip: bool, seed: int
-) -> dict[str, TorchDataset | Subset[Any]]:
+def make_parts(dataset: Dataset, image_size: int, flip: bool, seed: int) -> dict[str, TorchDataset]:
     """The splits that the dataset has, ready for a loader. Without a ``validation`` split, a tenth of the
     training images is held back for it."""
     splits = set(dataset.samples["split"].unique())
+    data = {
+        split: dataset.create_split_dataset(split)
+        for split in ("train", "validation", "test")
+        if split in splits
+    }
+    if "validation" not in data:
+        shuffled = data["train"].shuffle(seed)
+        held_back = max(1, len(shuffled) // 10)
+        data |= {"train": shuffled[held_back:], "validation": shuffled[:held_back]}
     plain = evaluation_transforms(image_size)
-    train = TorchDataset(dataset.create_split_dataset("train"), training_transforms(image_size, flip))
-    parts: dict[str, TorchDataset | Subset[Any]] = {"train": train}
-    if "validation" in splits:
-        parts["validation"] = TorchDataset(dataset.create_split_dataset("validation"), plain)
-    else:
-        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed)).tolist()
-        held_back = max(1, len(order) // 10)
-        unchanged = TorchDataset(dataset.create_split_dataset("train"), plain)
-        parts["validation"] = Subset(unchanged, order[:held_back])
-        parts["train"] = Subset(train, order[held_back:])
-    if "test" in splits:
-        parts["test"] = TorchDataset(dataset.create_split_dataset("test"), plain)
-    return parts
+    return {
+        split: TorchDataset(
+            part, training_transforms(image_size, flip) if split == "train" else plain, seed=seed
+        )
+        for split, part in data.items()
+    }
 
 
 def make_loader(
-    part: TorchDataset | Subset[Any], split: str, batch_size: int, workers: int
-) -> DataLoader[Any]:
-    """Batches of a split; training batches are shuffled and all of the same size."""
-    training = split == "train"
-    return DataLoader(
+    part: TorchDataset, split: str, batch_size: int, workers: int, seed: int, device: torch.device
+) -> Loader:
+    """Batches of a split on the device; training batches are shuffled and all of the same size."""
+    return Loader(
         part,
-        batch_size=min(batch_size, len(part)),
-        shuffle=training,
-        drop_last=training,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        collate_fn=collate,
+        min(batch_size, len(part)),
+        shuffle=split == "train",
+        seed=seed,
+        workers=workers,
+        device=device,
     )
