@@ -14,7 +14,7 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "error: Sightline needs Python 3.11 or newer; call make PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[train,service,geo,video,huggingface]' --group dev
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[train,service,geo,video,huggingface,transformers,export]' --group dev
 	@touch $@
 
 demo: $(READY)
