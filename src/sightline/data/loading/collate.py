@@ -1,5 +1,6 @@
 """Items to a batch, made so that it travels from a worker in few pieces."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ Item = tuple[Any, Target]
 
 
 class Fetched(Sequence[Item]):
-    """The items of a batch whose pixels lie in one tensor already, (B, 3, height, width) uint8."""
+    """The items of a batch whose pixels lie in one tensor already, (B, channels, height, width)."""
 
     def __init__(self, images: torch.Tensor, targets: list[Target]) -> None:
         self.images = images
@@ -43,16 +44,15 @@ def collate(items: Sequence[Item]) -> tuple[torch.Tensor, Target]:
     return _stacked([image for image, _ in items], "images"), _together([target for _, target in items])
 
 
-def empty_batch(count: int, height: int, width: int, *, sent: bool) -> torch.Tensor:
-    """Room for the images of a batch, uint8 (count, height, width, 3).
+def empty_batch(shape: tuple[int, ...], dtype: torch.dtype, *, sent: bool) -> torch.Tensor:
+    """Room for the images of a batch, (count, height, width, channels).
 
     ``sent``: it will be the batch itself, and so is in shared memory where a worker is to send it.
     """
-    shape = (count, height, width, 3)
     if not sent or get_worker_info() is None:
-        return torch.empty(shape, dtype=torch.uint8)
-    storage = torch.UntypedStorage._new_shared(count * height * width * 3)
-    return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
+        return torch.empty(shape, dtype=dtype)
+    storage = torch.UntypedStorage._new_shared(math.prod(shape) * dtype.itemsize)
+    return torch.empty(0, dtype=dtype).set_(storage).view(shape)
 
 
 class _Ragged(list[torch.Tensor]):

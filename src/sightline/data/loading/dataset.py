@@ -28,7 +28,8 @@ Transform = Callable[[tv_tensors.Image, Target], tuple[Any, Target]]
 class TorchDataset(TorchMapDataset[tuple[Any, Target]]):
     """Items are ``(image, target)``.
 
-    ``image`` is a ``tv_tensors.Image``, uint8 of shape (3, height, width), channels last in memory.
+    ``image`` is a ``tv_tensors.Image``, uint8 of shape (3, height, width), channels last in memory; with
+    ``bands`` those of the file in this order, counted from 1, in the file's own type.
     ``target`` depends on the primitive of the task:
 
     * Classification: ``label``, an int64 scalar; with ``multi_label`` float32 (classes,) of 0 and 1.
@@ -61,6 +62,7 @@ class TorchDataset(TorchMapDataset[tuple[Any, Target]]):
         task: str | type[Primitive] | Sequence[str] | None = None,
         *,
         storage: str | Path | Pack = FILES,
+        bands: Sequence[int] | None = None,
         multi_label: bool = False,
         metadata: bool = False,
         seed: int = 0,
@@ -103,7 +105,8 @@ class TorchDataset(TorchMapDataset[tuple[Any, Target]]):
         )
         self._epoch = SharedMemory(8)  # so that workers that run already hear of a new one
         self.file_paths: list[str] = frame["file_path"].to_list()
-        self._pixels = pixels_of(frame, self.file_paths, storage, progress)
+        self._pixels = pixels_of(frame, self.file_paths, storage, progress, bands)
+        self._dtype = torch.from_numpy(np.zeros(0, self._pixels.dtype)).dtype
         targets = [
             TaskTargets(frame, task, self._pixels.sizes, multi_label=multi_label) for task in self.tasks
         ]
@@ -138,7 +141,8 @@ class TorchDataset(TorchMapDataset[tuple[Any, Target]]):
         targets = [self._target(index) for index in positions.tolist()]
         sizes = self._pixels.sizes[positions]
         if (sizes == sizes[:1]).all():
-            batch = empty_batch(len(sizes), *sizes[0].tolist(), sent=self.transforms is None)
+            shape = (len(sizes), *sizes[0].tolist(), self._pixels.channels)
+            batch = empty_batch(shape, self._dtype, sent=self.transforms is None)
             self._pixels.read_alike(positions, batch.numpy())
             images = batch.permute(0, 3, 1, 2)
         else:
