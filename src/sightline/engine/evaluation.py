@@ -74,7 +74,7 @@ def evaluate(
             if float(sums[1]) > 0:
                 result[f"{part}/loss"] = float(sums[0] / sums[1])
             for name, metric in metrics.items():
-                result.update(_named(f"{part}/{name}", metric.compute()))
+                result.update(_named(f"{part}/{name}" if name else part, metric.compute()))
     finally:
         task.log.part = before
         model.train(was_training)

@@ -157,6 +157,7 @@ class Experiment:
             SightlineError: see `Trainer.fit`.
         """
         self.check()  # before there is a run directory
+        self._settle()
         ranks = self.ranks
         if ranks.is_main:
             logger = RunLogger(self.spec.name, self.folder, sinks=self._sinks())
@@ -330,6 +331,14 @@ class Experiment:
             if part is not None:
                 check(part, late=late.get(where, 0), where=where)
 
+    def _settle(self) -> None:
+        """Write into the spec what the data decides, so that what the run keeps stands without the data."""
+        settled = self.task.settled()
+        if settled != self.task.config:
+            arguments = settled.model_dump(mode="json", exclude_unset=True)
+            task = self.spec.task.model_copy(update={"init_args": arguments})
+            self.spec = self.spec.model_copy(update={"task": task})
+
     def _train(self, logger: RunLogger | SilentLogger, checkpoints: Path, resume: bool) -> dict[str, float]:
         newest = self._checkpoints(checkpoints).latest()
         if newest is not None and not resume:
@@ -394,7 +403,8 @@ class Experiment:
         return schedule
 
     def _metrics(self) -> dict[str, Any]:
-        metrics = {name: build(one, where=f"metrics.{name}") for name, one in self.spec.metrics.items()}
+        metrics = self.task.build_metrics()
+        metrics |= {name: build(one, where=f"metrics.{name}") for name, one in self.spec.metrics.items()}
         for metric in metrics.values():
             if isinstance(metric, nn.Module):
                 metric.to(self.ranks.device)

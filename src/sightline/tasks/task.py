@@ -52,6 +52,14 @@ class Task(Generic[C]):
         del split
         return None
 
+    def build_metrics(self) -> dict[str, Any]:
+        """What predictions are judged by, by name, as ``metrics`` of the spec; that comes on top of these."""
+        return {}
+
+    def settled(self) -> C:
+        """The settings with what only the data decides (classes, say) filled in: those that a run keeps."""
+        return self.config
+
     def forward(self, model: nn.Module, batch: Any) -> Any:
         """What the model makes of a batch; by default of the batch's first part."""
         return model(batch[0] if isinstance(batch, list | tuple) else batch)
