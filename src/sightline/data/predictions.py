@@ -113,8 +113,8 @@ def with_predictions(
     merged = pl.concat([before, table], how="diagonal_relaxed").sort(POSITION, maintain_order=True)
     if unannotated.any():
         # A sample that was not annotated now has predictions, or was looked at and has none.
-        filled = samples[column].fill_null(pl.Series([[]], dtype=samples.schema[column])[0])
-        samples = samples.with_columns(filled.alias(column))
+        empty = pl.lit(pl.Series([[]], dtype=samples.schema[column]))
+        samples = samples.with_columns(pl.col(column).fill_null(empty))
     samples = with_annotations(samples, column, merged)
     info = dataset.info.model_copy(update={"tasks": [*others, task]})
     return dataset.replace(info=info, samples=samples)

@@ -183,7 +183,7 @@ def resized(image: np.ndarray, size: tuple[int, int], how: Image.Resampling) -> 
     height, width = size
     if image.dtype == np.uint8 and image.shape[2] in (1, 3):
         picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-        pixels = np.asarray(picture.resize((width, height), how))
+        pixels = np.array(picture.resize((width, height), how))  # a copy that may be written to
         return pixels.reshape(height, width, image.shape[2])
     # Pillow's one type for other values is float32, which holds 16 bits exactly.
     bands: Sequence[np.ndarray] = [
