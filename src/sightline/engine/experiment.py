@@ -369,7 +369,14 @@ class Experiment:
             return trainer.last_metrics
         if isinstance(logger, RunLogger):
             _keep_model(logger, best)
-        return best.metrics
+        return best.metrics | (self._test(logger, best) if self.spec.trainer.test_at_end else {})
+
+    def _test(self, logger: RunLogger | SilentLogger, best: Checkpoint) -> dict[str, float]:
+        _fill(bare(self.model), best.weights())
+        metrics = self.eval("test")
+        for name, value in metrics.items():
+            logger.log_metric(name, value, best.step)
+        return metrics
 
     def _chosen(self, best: bool) -> Checkpoint:
         assert self.folder is not None

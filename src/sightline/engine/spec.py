@@ -68,6 +68,8 @@ class TrainerConfig(Config):
     """The number that says which checkpoint is best."""
     mode: Literal["min", "max"] = "min"
     """Whether ``monitor`` is better when lower or higher."""
+    test_at_end: bool = False
+    """Whether the best weights are measured on the test dataset, and that logged, when the training ends."""
     accumulate: Count = 1
     """Batches whose gradients make one update together."""
     micro_batches: Count | Literal["auto"] = 1

@@ -26,6 +26,11 @@ def refuse_unused(spec: Spec, task: Task, *, validates: bool) -> None:
 def _unused(spec: Spec, task: Task, validates: bool) -> Iterator[tuple[str, str]]:
     if spec.model is not None and type(task).build_model is not Task.build_model:
         yield place_of(spec, "model"), f"{type(task).__name__} builds its own model"
+    def tests() -> bool:
+        return spec.data.test is not None or task.build_dataset("test") is not None
+
+    if spec.trainer.test_at_end and not tests():
+        yield place_of(spec.trainer, "test_at_end", where="trainer"), "there is no test dataset"
     if validates:
         return
     no_data = "there is no validation dataset"
@@ -34,7 +39,7 @@ def _unused(spec: Spec, task: Task, validates: bool) -> Iterator[tuple[str, str]
         value, default = getattr(spec.trainer, name), TrainerConfig.model_fields[name].default
         if value != default and value is not None:
             yield place_of(spec.trainer, name, where="trainer"), reason
-    if spec.metrics and spec.data.test is None and task.build_dataset("test") is None:
+    if spec.metrics and not tests():
         yield place_of(spec, "metrics"), f"{reason}, nor a test dataset"
-    if isinstance(spec.loader, LoaderConfig) and spec.loader.eval_batch_size and spec.data.test is None:
+    if isinstance(spec.loader, LoaderConfig) and spec.loader.eval_batch_size and not tests():
         yield place_of(spec.loader, "eval_batch_size", where="loader"), f"{reason}, nor a test dataset"

@@ -59,10 +59,17 @@ class VisionTask(Task[V]):
 
     def build_dataset(self, split: str) -> TorchDataset | None:
         """The images of ``split`` with their targets, augmented where it is "train"; None without samples."""
-        samples = self.samples(split)
-        if samples is None:
-            return None
-        return self._torch_dataset(samples, training=split == "train")
+        if split not in self._datasets:  # held, as images may be in memory
+            samples = self.samples(split)
+            training = split == "train"
+            self._datasets[split] = (
+                None if samples is None else self._torch_dataset(samples, training=training)
+            )
+        return self._datasets[split]
+
+    @cached_property
+    def _datasets(self) -> dict[str, TorchDataset | None]:
+        return {}
 
     def samples(self, split: str) -> Dataset | None:
         """The samples of a split, or None where there are none."""
