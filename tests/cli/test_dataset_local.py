@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,6 +45,18 @@ def test_convert_recognises_what_it_reads(nobody: Person, pets: Path) -> None:
         (["convert", "pets", "x", "--from", "sightlin"], "did you mean 'sightline'?"),
         (["convert", "photos", "x", "--read", "nme=a"], "has no option 'nme'; did you mean 'name'?"),
         (["convert", "photos", "x", "--read", "name"], "'name' is not of the form NAME=VALUE"),
+        (
+            ["convert", "photos", "x", "--read", "seed=abc"],
+            "option 'seed' of format 'image_folder': expected whole number, found 'abc'.",
+        ),
+        (
+            ["convert", "photos", "x", "--read", "split_ratios=0.8"],
+            "option 'split_ratios' of format 'image_folder': expected mapping of text to number or null",
+        ),
+        (
+            ["convert", "pets", "x.csv", "--to", "table", "--write", "units=metres"],
+            "option 'units' of format 'table': expected one of pixels, fractions, found 'metres'.",
+        ),
         (["convert", "photos", "pets"], "exists already"),
         (["apply", "pets", "x", "shufle"], "step 1: there is no operation 'shufle'; did you mean 'shuffle'?"),
         (["apply", "pets", "x", "shuffle sed=1"], "has no argument 'sed'; did you mean 'seed'?"),
@@ -176,6 +189,38 @@ def test_named_values() -> None:
     assert words == {"map_classes": {"mapping": mapping}}
     with pytest.raises(SightlineError, match="'2' is one value too many"):
         step_words("shuffle 1 2")
+
+
+def test_what_is_to_be_text_is_text_also_where_it_looks_like_json() -> None:
+    assert step_words("filter_classes 1") == {"filter_classes": {"class_names": ["1"]}}
+    assert step_words("filter_classes 0,null") == {"filter_classes": {"class_names": ["0", "null"]}}
+    assert step_words("filter_classes cat task=3") == {
+        "filter_classes": {"class_names": ["cat"], "task": "3"}
+    }
+    mapping = {"0": "land", "1": "1"}
+    assert step_words("map_classes mapping.0=land mapping.1=1") == {"map_classes": {"mapping": mapping}}
+    assert step_words("create_split_dataset train,test") == {
+        "create_split_dataset": {"split": ["train", "test"]}
+    }
+    words = ["version=1.10", "ignore=0,255", "classes=1,2", "name=null"]
+    hints = {"version": str, "ignore": int | Sequence[int], "classes": list[str], "name": str | None}
+    assert named_values(words, hints) == {
+        "version": "1.10",
+        "ignore": [0, 255],
+        "classes": ["1", "2"],
+        "name": None,
+    }
+
+
+def test_check_lists_missing_images_of_any_format(nobody: Person) -> None:
+    images = [{"id": n, "file_name": f"{n}.png", "width": 8, "height": 8} for n in range(3)]
+    boxes = [{"id": n, "image_id": n, "category_id": 1, "bbox": [1, 1, 4, 4]} for n in range(3)]
+    content = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "cat"}]}
+    (nobody.home / "pets.json").write_text(json.dumps(content))
+    assert "3 of 3 images are missing" in nobody("dataset", "convert", "pets.json", "x").err
+    found = nobody("dataset", "check", "pets.json", "--json")
+    assert found.code == 1
+    assert [row["problem"] for row in json.loads(found.out)] == ["missing image"] * 3
 
 
 def test_annotations_beside_images_are_not_passed_over(nobody: Person, pets: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -63,7 +63,7 @@ def convert(
 
       sightline dataset convert photos signs --from image_folder --read name=street-signs
     """
-    options = named_values(write or [])
+    options = named_values(write or [], _options(to_format, "write"))
     # Only what was asked for: not every format has images to place, or a folder to replace.
     if how is not How.COPY:
         options["how"] = how.value
@@ -142,11 +142,10 @@ def check(
 
       sightline dataset check bccd --images decode --json
     """
-    options = named_values(read or [])
-    if from_format in (None, "sightline"):
-        options.setdefault("check_images", False)  # `check` lists them all
     with _images_made() as made:
-        problems = _read(source, from_format, options, made).check(images.value)
+        # (Missing images do not end the reading here: `check` lists them all.)
+        dataset = _open(source, from_format, read, made, check_images=False)
+        problems = dataset.check(images.value)
     if as_json:
         print_json(problems.to_dicts())
     elif len(problems):
@@ -229,21 +228,20 @@ def formats(as_json: AsJson = False) -> None:
       sightline dataset formats
     """
     from sightline.data.formats import FORMATS
-    from sightline.data.formats.opening import options_of
 
     entries = [
         {
             "name": entry.name,
             "title": entry.title,
-            "read": options_of(entry.read) if entry.read else None,
-            "write": options_of(entry.write) if entry.write else None,
+            "read": list(_options(entry.name, "read")) if entry.read else None,
+            "write": list(_options(entry.name, "write")) if entry.write else None,
         }
         for entry in FORMATS.values()
     ]
     if as_json:
         print_json(entries)
         return
-    rows = [(e["name"], _options(e["read"]), _options(e["write"]), e["title"]) for e in entries]
+    rows = [(e["name"], _listed(e["read"]), _listed(e["write"]), e["title"]) for e in entries]
     print_table(("name", "read", "write", "title"), rows, empty="")
 
 
@@ -280,7 +278,16 @@ def operations(
         say(f"    {entry['description']}")
 
 
-def _options(names: list[str] | None) -> str:
+def _options(format: str, direction: Literal["read", "write"]) -> dict[str, Any]:
+    """The types of the options that a format takes, by name; none where there is no such format."""
+    from sightline.data.formats import FORMATS
+    from sightline.data.formats.opening import options_of
+
+    function = getattr(FORMATS.get(format), direction, None)
+    return options_of(function) if function else {}
+
+
+def _listed(names: list[str] | None) -> str:
     return "-" if names is None else " ".join(names) or "yes"
 
 
@@ -305,23 +312,22 @@ def _refuse_links(dataset: "Dataset", images: Path, how: How) -> None:
         raise SightlineError("there are new images, which cannot be linked to; leave out --how symlink.")
 
 
-def _open(source: str, format: str | None, options: list[str] | None, images: Path) -> "Dataset":
-    return _read(source, format, named_values(options or []), images)
+def _open(
+    source: str, format: str | None, words: list[str] | None, images: Path, **defaults: Any
+) -> "Dataset":
+    """The dataset; images that are no files of their own are taken out of it into the folder ``images``.
 
-
-def _read(source: str, format: str | None, options: dict[str, Any], images: Path) -> "Dataset":
-    """The dataset; images that are no files of their own are taken out of it into the folder ``images``."""
+    ``defaults`` are for the options that its format has.
+    """
     from sightline.data import Dataset
     from sightline.data.formats import FORMATS
-    from sightline.data.formats.opening import options_of
     from sightline.data.formats.registry import recognised
 
-    if format is None and "://" not in source:
-        format = recognised(Path(source), FORMATS).name
+    if format is None:
+        format = "sightline" if "://" in source else recognised(Path(source), FORMATS).name
         if format != "sightline":
             note(f"{source}: read as {format}")
-            options.pop("check_images", None)
-    reader = FORMATS[format].read if format in FORMATS else None
-    if reader is not None and "folder" in options_of(reader):
-        options.setdefault("folder", str(images))
-    return Dataset.from_format(source, format, **options)
+    taken = _options(format, "read")
+    defaults["folder"] = str(images)
+    options = {name: value for name, value in defaults.items() if name in taken}
+    return Dataset.from_format(source, format, **options | named_values(words or [], taken))

@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sightline.errors import SightlineError
@@ -11,29 +11,34 @@ from sightline.errors import SightlineError
 _NAMED = re.compile(r"([A-Za-z_]\w*)(?:\.([^=]+))?=(.*)", re.DOTALL)
 
 
-def named_values(words: Sequence[str]) -> dict[str, Any]:
+def named_values(words: Sequence[str], hints: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """``["seed=1", "task=cars"]`` as ``{"seed": 1, "task": "cars"}``: JSON where it is JSON, else text.
 
     ``a.b=1`` is an entry of an object: ``ratios.train=0.8 ratios.test=0.2``. What is behind the first dot
     is one name: ``mapping.Vehicle.Van=van``.
 
+    Args:
+        hints: the types of values, by name. Where one wants text, JSON is text too: a class may be called
+            ``1``, a version is ``1.10``. Where one may be a list, ``a,b`` is one.
+
     Raises:
         SightlineError: a word without ``=``, or a name given twice.
     """
-    values: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
     for word in words:
         match = _NAMED.fullmatch(word)
         if match is None:
             raise SightlineError(f"'{word}' is not of the form NAME=VALUE.")
         name, entry, text = match.groups()
         if entry is None:
-            inside, key = values, name
+            inside, key = texts, name
         else:
-            inside, key = values.setdefault(name, {}), entry
+            inside, key = texts.setdefault(name, {}), entry
         if not isinstance(inside, dict) or key in inside:
             raise SightlineError(f"'{word.partition('=')[0]}' is given twice; give it once.")
-        inside[key] = _value(text)
-    return values
+        inside[key] = text
+    hints = hints or {}
+    return {name: _meant(written, hints.get(name, Any)) for name, written in texts.items()}
 
 
 def step_words(text: str) -> dict[str, Any]:
@@ -59,25 +64,35 @@ def step_words(text: str) -> dict[str, Any]:
     if not operation:
         raise SightlineError("a step is empty; name an operation, as in 'sample n=20'.")
     from sightline.data.operations import OPERATIONS
-    from sightline.data.recipes.steps import list_arguments, parameters
+    from sightline.data.recipes.steps import argument_types
 
     if operation not in OPERATIONS:
         return {operation: {}}  # refused with its place where the step is made
-    named = named_values([word for word in words if _NAMED.fullmatch(word)])
+    hints = argument_types(operation)
+    named = named_values([word for word in words if _NAMED.fullmatch(word)], hints)
     unnamed = [word for word in words if not _NAMED.fullmatch(word)]
-    free = [parameter.name for parameter in parameters(operation) if parameter.name not in named]
+    free = [name for name in hints if name not in named]
     if len(unnamed) > len(free):
         raise SightlineError(f"step '{text}': '{unnamed[len(free)]}' is one value too many.")
-    named |= {name: _value(word) for name, word in zip(free, unnamed, strict=False)}
-    for name in list_arguments(operation) & set(named):
-        named[name] = _as_list(named[name])
+    named |= {name: _meant(word, hints[name]) for name, word in zip(free, unnamed, strict=False)}
     return {operation: named}
 
 
-def _as_list(value: Any) -> Any:
-    if isinstance(value, str):
-        return [_value(part.strip(" '\"")) for part in value.strip("[] ").split(",")]
-    return value if isinstance(value, list | dict) or value is None else [value]
+def _meant(written: str | dict[str, str], hint: Any) -> Any:
+    """The first reading of ``written`` that fits the type ``hint``; where none does, the most likely one."""
+    from sightline.data.arguments import fits, may_be_list
+
+    readings = [_each(written, _value), written]
+    if isinstance(written, str) and may_be_list(hint):
+        parts = [part.strip(" '\"") for part in written.strip("[] ").split(",")]
+        lists = [[_value(part) for part in parts], parts]
+        alone = len(parts) == 1 or not isinstance(readings[0], str)
+        readings = [*readings, *lists] if alone else [*lists, *readings]
+    return next((reading for reading in readings if fits(reading, hint)), readings[0])
+
+
+def _each(written: str | dict[str, str], read: Callable[[str], Any]) -> Any:
+    return {key: read(text) for key, text in written.items()} if isinstance(written, dict) else read(written)
 
 
 def _value(text: str) -> Any:

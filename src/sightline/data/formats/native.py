@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sightline.data.storage import Storing
 from sightline.dataset_folder import INFO_FILE
 
 if TYPE_CHECKING:
     from sightline.data.dataset import Dataset
-    from sightline.data.storage import Storing
 
 
 def read_sightline(cls: "type[Dataset]", path: str | Path, *, check_images: bool = True) -> "Dataset":
@@ -19,7 +19,7 @@ def write_sightline(
     dataset: "Dataset",
     path: str | Path,
     *,
-    how: "Storing" = "copy",
+    how: Storing = "copy",
     overwrite: bool = False,
     progress: bool = True,
 ) -> None:

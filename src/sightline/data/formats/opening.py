@@ -3,9 +3,13 @@
 import difflib
 import inspect
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ValidationError
+
+from sightline.data.arguments import argument_problem, arguments_model
 from sightline.data.formats import FORMATS
 from sightline.data.formats.registry import Format, recognised
 from sightline.errors import SightlineError
@@ -31,7 +35,7 @@ def read_format(
         entry = FORMATS["sightline"] if remote else recognised(Path(path), FORMATS)
     else:
         entry = _named(format)
-    return _reader(entry, options)(cls, path, **options)
+    return _reader(entry)(cls, path, **_checked(entry.name, _reader(entry), options))
 
 
 def write_format(dataset: "Dataset", path: str | Path, format: str, **options: Any) -> None:
@@ -46,25 +50,24 @@ def write_format(dataset: "Dataset", path: str | Path, format: str, **options: A
     if entry.write is None:
         writable = ", ".join(sorted(name for name, other in FORMATS.items() if other.write))
         raise SightlineError(f"format '{entry.name}' can be read, but not written; there are: {writable}.")
-    _check_options(entry.name, entry.write, options)
-    entry.write(dataset, path, **options)
+    entry.write(dataset, path, **_checked(entry.name, entry.write, options))
 
 
 def check_readable(format: str, options: dict[str, Any]) -> None:
     """Raise a `SightlineError` for a format, or an option, that `read_format` does not take."""
-    _reader(_named(format), options)
+    entry = _named(format)
+    _checked(entry.name, _reader(entry), options)
 
 
-def options_of(function: Any) -> list[str]:
-    """The names of the options of a format's reader or writer."""
-    return [name for name in list(inspect.signature(function).parameters)[2:] if name != "progress"]
+def options_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The options of a format's reader or writer: the type of each, by name."""
+    return {name: field.annotation for name, field in _options(function).model_fields.items()}
 
 
-def _reader(entry: Format, options: dict[str, Any]) -> Callable[..., Any]:
+def _reader(entry: Format) -> Callable[..., Any]:
     if entry.read is None:
         readable = ", ".join(sorted(name for name, other in FORMATS.items() if other.read))
         raise SightlineError(f"format '{entry.name}' can be written, but not read; there are: {readable}.")
-    _check_options(entry.name, entry.read, options)
     return entry.read
 
 
@@ -76,10 +79,18 @@ def _named(name: str) -> Format:
     raise SightlineError(f"there is no format '{name}'; {hint}")
 
 
-def _check_options(name: str, function: Any, options: dict[str, Any]) -> None:
-    known = options_of(function)
-    for option in options:
-        if option not in known and option != "progress":
-            near = difflib.get_close_matches(option, known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"it takes {', '.join(known) or 'none'}."
-            raise SightlineError(f"format '{name}' has no option '{option}'; {hint}")
+@cache
+def _options(function: Callable[..., Any]) -> type[BaseModel]:
+    taken = list(inspect.signature(function).parameters.values())[2:]
+    return arguments_model(function, [option for option in taken if option.name != "progress"])
+
+
+def _checked(format: str, function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The options as ``function`` takes them; all but ``progress`` may come from a file or a command line."""
+    written = {name: value for name, value in options.items() if name != "progress"}
+    try:
+        values = _options(function).model_validate(written)
+    except ValidationError as error:
+        problem = argument_problem(f"format '{format}'", "option", _options(function), error, written)
+        raise SightlineError(problem) from None
+    return options | {name: getattr(values, name) for name in written}

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ValidationError
 
-from sightline.config.placed_error import first_error
+from sightline.data.arguments import argument_problem, arguments_model
 from sightline.data.operations import OPERATIONS
 from sightline.errors import SightlineError
 
@@ -127,36 +127,10 @@ def argument_types(operation: str) -> dict[str, Any]:
     return {name: field.annotation for name, field in _arguments(operation).model_fields.items()}
 
 
-def list_arguments(operation: str) -> set[str]:
-    """The names of the arguments that may be lists.
-
-    Raises:
-        SightlineError: there is no such operation.
-    """
-    fields = _arguments(operation).model_fields
-    return {name for name, field in fields.items() if _may_be_list(field.annotation)}
-
-
-def _may_be_list(hint: Any) -> bool:
-    return get_origin(hint) is list or any(_may_be_list(part) for part in get_args(hint))
-
-
 @cache
 def _arguments(operation: str) -> type[BaseModel]:
     """A model of the arguments that an operation takes in a recipe, made from its signature."""
-    from sightline.data.dataset import Dataset
-
-    function = operation_named(operation)
-    hints = get_type_hints(function, localns={"Dataset": Dataset}, include_extras=True)
-    fields: dict[str, Any] = {
-        parameter.name: (
-            _of_recipe(hints[parameter.name]),
-            ... if parameter.default is parameter.empty else parameter.default,
-        )
-        for parameter in parameters(operation)
-    }
-    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-    return create_model(f"{operation} arguments", __config__=config, **fields)
+    return arguments_model(operation_named(operation), parameters(operation), _of_recipe)
 
 
 def _of_recipe(hint: Any) -> Any:
@@ -176,16 +150,7 @@ def _of_recipe(hint: Any) -> Any:
 
 def _problem(operation: str, error: ValidationError, arguments: dict[str, Any]) -> str:
     first = error.errors()[0]
-    names = list(_arguments(operation).model_fields)
-    name = str(first["loc"][0]) if first["loc"] else ""
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"it takes {', '.join(names) or 'none'}."
-        return f"'{operation}' has no argument '{name}'; {hint}"
-    if first["type"] == "missing" and len(first["loc"]) == 1:
-        return f"'{operation}' needs the argument '{name}'."
     if isinstance(first.get("input"), pl.Expr):
-        return f"argument '{name}' of '{operation}' is a polars expression; write it as SQL text in a recipe."
-    found = first_error(error, _arguments(operation), arguments)
-    path = ".".join(map(str, found.path[:-1] if found.key else found.path))
-    return f"argument '{path}' of '{operation}': {found.message}"
+        argument = f"argument '{first['loc'][0]}' of '{operation}'"
+        return f"{argument} is a polars expression; write it as SQL text in a recipe."
+    return argument_problem(f"'{operation}'", "argument", _arguments(operation), error, arguments)
