@@ -64,7 +64,7 @@ def read_rgb(path: str | Path, size: tuple[int, int] | None = None) -> np.ndarra
             return _as_rgb(_turned(image, size))
     with opened(path) as raster:
         bands = [1, 2, 3] if raster.count >= 3 else [1, 1, 1]
-        return _as_eight_bits(read_pixels(raster, bands))
+        return as_eight_bits(read_pixels(raster, bands))
 
 
 def read_bands(
@@ -275,11 +275,12 @@ def _as_rgb(image: Image.Image) -> np.ndarray:
     if image.mode == "RGB":
         return np.array(image)
     if image.mode.startswith("I") or image.mode == "F":
-        return np.repeat(_as_eight_bits(np.asarray(image))[..., None], 3, axis=2)
+        return np.repeat(as_eight_bits(np.asarray(image))[..., None], 3, axis=2)
     return np.array(image.convert("RGB"))
 
 
-def _as_eight_bits(pixels: np.ndarray) -> np.ndarray:
+def as_eight_bits(pixels: np.ndarray) -> np.ndarray:
+    """Values of any type as uint8, by the rules at the top of this module."""
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype.kind == "f":

@@ -55,8 +55,11 @@ class Detection(VisionTask[DetectionConfig]):
         return {"": DetectionMetrics(self.classes)}
 
     def forward(self, model: nn.Module, batch: Any) -> DetectionOutputs:
-        """The losses and, outside of training, what detections are made of."""
-        losses, raw = model(self.normalize(batch[0]), self._in_model(batch[1]))
+        """The losses and, outside of training, what detections are made of; that alone without true boxes."""
+        images = self.normalize(batch[0])
+        if "boxes" not in batch[1]:
+            return DetectionOutputs(None, model(images), model)
+        losses, raw = model(images, self._in_model(batch[1]))
         return DetectionOutputs(losses, raw, model)
 
     def compute_loss(self, outputs: DetectionOutputs, batch: Any) -> Any:

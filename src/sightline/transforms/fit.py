@@ -29,8 +29,7 @@ class FitImage:
         fitted: dict[str, Any] = {
             key: self._fit(value, place, (pixels.shape[0], pixels.shape[1])) for key, value in target.items()
         }
-        numbers = (place.scale_x, place.scale_y, place.left, place.top, height, width)
-        fitted[FITTING] = torch.tensor(numbers, dtype=torch.float64)
+        fitted[FITTING] = fitting_numbers(place)
         return tv_tensors.Image(torch.from_numpy(pixels).permute(2, 0, 1)), fitted
 
     def _fit(self, value: Any, place: Fitting, size: tuple[int, int]) -> Any:
@@ -46,6 +45,12 @@ class FitImage:
             fitted = [torch.from_numpy(self.preprocessing.fit_map(one.numpy(), 0)) for one in maps]
             return tv_tensors.Mask(torch.stack(fitted) if fitted else maps.new_zeros((0, *size)))
         return value
+
+
+def fitting_numbers(place: Fitting) -> torch.Tensor:
+    """What a target has under `FITTING`: float64 (6,)."""
+    numbers = (place.scale_x, place.scale_y, place.left, place.top, place.height, place.width)
+    return torch.tensor(numbers, dtype=torch.float64)
 
 
 def fitting_of(numbers: torch.Tensor) -> Fitting:
