@@ -212,8 +212,9 @@ def _page(
     classes: _Classes,
     shown: Counter[int],
 ) -> str:
-    style, script = (
-        files("sightline.data.look").joinpath(f"page.{kind}").read_text("utf-8") for kind in ("css", "js")
+    theme, style, script = (
+        files("sightline.data.look").joinpath(name).read_text("utf-8")
+        for name in ("theme.css", "page.css", "page.js")
     )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     # Only this script runs, and nothing is fetched, whatever may stand in the dataset.
@@ -225,7 +226,7 @@ def _page(
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{title}</title><style>{style}</style><style id="off"></style></head><body>
+<title>{title}</title><style>{theme}{style}</style><style id="off"></style></head><body>
 <header><h1>{title}</h1><p><span id="shown">{len(cards)}</span> of {len(dataset):,} samples shown</p>
 <div class="tools"><button id="labels">Labels</button><button id="theme">Light / dark</button></div></header>
 <div class="layout"><aside><h2>Splits</h2>{split_filters}{_class_filters(classes, shown)}</aside>
