@@ -1,6 +1,6 @@
 """Measuring a model on a whole dataset, exactly, on any number of ranks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ def evaluate(
     part: str = "validation",
     autocast: Any = None,
     before_batch: Any = None,
+    observe: Callable[[Any, Any], None] | None = None,
 ) -> dict[str, float]:
     """The loss and each metric over all ``batches`` of all ranks, by names such as ``validation/loss``.
 
@@ -34,6 +35,7 @@ def evaluate(
         metrics: what has ``update(predictions, targets)``, ``compute()`` and ``reset()``, and finds the
             other ranks by itself, as torchmetrics do.
         before_batch: called before each batch; what it raises ends the evaluation.
+        observe: called with the outputs and the batch of each.
 
     Raises:
         SightlineError: there is not one batch.
@@ -62,6 +64,8 @@ def evaluate(
                     whole, weight = whole + loss.double() * share, weight + share
                 for metric in metrics.values():
                     metric.update(predictions, task.targets(batch))
+                if observe is not None:
+                    observe(outputs, batch)
                 if not count:
                     task.log_validation(outputs, batch)
                 count, last = count + 1, batch

@@ -175,10 +175,17 @@ class Experiment:
                     logger.close("interrupted", exit_code=stop.exit_code, error=str(stop))
                 raise
 
-    def eval(self, split: str = "test") -> dict[str, float]:
-        """The loss and the metrics of the model on a whole split, by names such as ``test/loss``."""
+    def eval(
+        self, split: str = "test", *, observe: Callable[[Any, Any], None] | None = None
+    ) -> dict[str, float]:
+        """The loss and the metrics of the model on a whole split, by names such as ``test/loss``.
+
+        ``observe`` is called with the outputs and the batch of each, in the order of the split.
+        """
         loader = self.loader(split, training=False)
-        return evaluate(self.task, self.model, loader, self._metrics(), self.ranks, part=split)
+        return evaluate(
+            self.task, self.model, loader, self._metrics(), self.ranks, part=split, observe=observe
+        )
 
     def predict(self, data: Any = "test") -> Iterator[Any]:
         """The predictions for each batch of a split, or of the batches that are given."""
