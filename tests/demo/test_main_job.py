@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from sightline.demo.main_job import run_main_job, trainer_folder
+from sightline.demo.main_job import run_main_job
 from sightline.errors import SightlineError
-from sightline.trainer_package import check_folder
+from sightline.trainer_package import check_folder, example_folder
 
 
 def test_the_example_is_a_complete_trainer_package() -> None:
-    assert check_folder(trainer_folder()) == []
+    assert check_folder(example_folder("classification")) == []
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sightline.data import Dataset
-from sightline.demo.main_job import trainer_folder
+from sightline.trainer_package import example_folder
 from tests.integration.conftest import World
 from tests.needs import shared_data
 
@@ -28,7 +28,7 @@ def cifar_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_cifar10_from_publishing_to_the_model(world: World, cifar_folder: Path) -> None:
     owner, developer = world.owner, world.developer
-    trainer = trainer_folder()
+    trainer = example_folder("classification")
     owner.does("dataset", "publish", str(cifar_folder), "--sample", "200", "--release", "auto")
 
     developer.does("dataset", "download", "cifar10-6k")

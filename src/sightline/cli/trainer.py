@@ -1,5 +1,6 @@
 """`sightline trainer`: trainer packages, on this machine and on the service."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -7,10 +8,50 @@ import typer
 
 from sightline.cli.commands import new_app
 from sightline.cli.output import AsJson, note, print_json, print_table, say
+from sightline.errors import SightlineError
 
 app = new_app("Make, check and upload trainer packages.")
 
 _Source = Annotated[Path, typer.Argument(help="The trainer package's folder.")]
+
+
+class Start(StrEnum):
+    """What a new package begins with."""
+
+    CLASSIFICATION = "classification"
+    DETECTION = "detection"
+    SEGMENTATION = "segmentation"
+    SPEC = "spec"
+
+
+@app.command("init")
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="NAME", help="The new package's folder.")],
+    task: Annotated[Start | None, typer.Option(help="The example to begin with.")] = None,
+    spec: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A spec to be trained; instead of --task.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="The dataset that its spec names.")] = None,
+) -> None:
+    """Make a folder a new trainer package: a copy of an example, or what trains a spec of yours.
+
+    Examples:
+
+      sightline trainer init --task detection find-cells --dataset blood-cells
+
+      sightline trainer init --spec digits.yaml read-digits
+    """
+    from sightline.config import load
+    from sightline.engine import Spec
+    from sightline.trainer_package import begin_package
+
+    if (task is None) == (spec is None):
+        raise SightlineError("say what the package begins with: --task or --spec, one of them.")
+    if spec is not None:
+        load(Spec, spec)
+    names = begin_package(folder, (task or Start.SPEC).value, dataset=dataset, spec=spec)
+    say(f"{folder}: a trainer package of {len(names)} files")
+    note(f"next: cd {folder} && python scripts/train.py; then sightline trainer check {folder}")
 
 
 @app.command("create-zip")
@@ -81,7 +122,6 @@ def check(source: Annotated[Path, typer.Argument(help="A folder or a trainer.zip
 
       sightline trainer check trainer.zip
     """
-    from sightline.errors import SightlineError
     from sightline.trainer_package import check_folder, check_zip
 
     if source.is_file():

@@ -28,6 +28,7 @@ from sightline.data import Dataset
 from sightline.demo.digits import write_digits
 from sightline.demo.service_process import ServiceProcess
 from sightline.errors import SightlineError
+from sightline.trainer_package import example_folder
 
 ACCURACY_BAR = 0.97
 SAMPLE_SIZE = 60
@@ -38,16 +39,6 @@ _STEPS = (
     "run the same script on the hidden data",
     "compare what came back",
 )
-
-
-def trainer_folder() -> Path:
-    """The example trainer package: beside the source tree, or inside the installed package."""
-    package = Path(__file__).resolve().parents[1]
-    for root in (package.parents[1], package):
-        folder = root / "examples" / "trainer-classification"
-        if folder.is_dir():
-            return folder
-    raise SightlineError("this installation lacks the example trainer package; install Sightline again.")
 
 
 def run_main_job(folder: Path | None, *, keep: bool) -> None:
@@ -91,7 +82,7 @@ def run_main_job(folder: Path | None, *, keep: bool) -> None:
 
         story.next_step()
         developer = folder / "developer"
-        trainer = trainer_folder()
+        trainer = example_folder("classification")
         as_developer = story.person(developer, service.url, keys["developer"])
         story.sightline(as_developer, "dataset", "download", "digits")
         train = ["scripts/train.py", "--dataset", "digits"]

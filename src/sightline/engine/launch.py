@@ -79,10 +79,11 @@ def spec_to_resume(folder: Path, overrides: Sequence[str] = ()) -> Spec:
     return now
 
 
-def launch(spec: Spec, arguments: Sequence[str] | None = None) -> None:
+def launch(spec: Spec | Path, arguments: Sequence[str] | None = None) -> None:
     """The main function of a script that trains ``spec``; exits with the code of what came of it.
 
     Args:
+        spec: what to train, or the file that says so.
         arguments: overrides such as ``trainer.max_duration=3ep``, ``--resume RUN`` to go on with a run, or
             ``--print-config``; by default those of the command line.
     """
@@ -98,7 +99,7 @@ def launch(spec: Spec, arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _launch(spec: Spec, words: list[str]) -> None:
+def _launch(spec: Spec | Path, words: list[str]) -> None:
     folder = None
     if "--resume" in words:
         place = words.index("--resume")
@@ -116,6 +117,8 @@ def _launch(spec: Spec, words: list[str]) -> None:
             )
     if folder is not None:
         spec = spec_to_resume(folder, overrides)
+    elif isinstance(spec, Path):
+        spec = load(Spec, spec, overrides)
     else:
         spec = load_text(Spec, to_yaml(spec), overrides, name=Path(sys.argv[0]).name)
     if show:

@@ -14,17 +14,21 @@ from sightline.trainer_package.package import (
     read_zip,
 )
 from sightline.trainer_package.requirements import read_requirements, read_requires_python
+from sightline.trainer_package.starting import EXAMPLES, begin_package, example_folder
 
 __all__ = [
+    "EXAMPLES",
     "MAX_PACKAGE_BYTES",
     "MAX_PACKAGE_FILES",
     "LeftOut",
     "PackageFolder",
     "PackageSummary",
     "PackedFile",
+    "begin_package",
     "check_folder",
     "check_zip",
     "create_zip",
+    "example_folder",
     "extract_package",
     "inspect_folder",
     "list_names",
