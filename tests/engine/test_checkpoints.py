@@ -57,6 +57,19 @@ def test_the_last_and_the_best_are_kept(tmp_path: Path) -> None:
     assert steps(highest) == [1, 6, 7, 8]
 
 
+def test_several_best_ones_are_kept(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, keep_best=2)
+    save(folder, 1, 0.0)
+    assert not folder.is_best({"loss": 5.0})
+    assert folder.is_among_best({"loss": 5.0})
+    save(folder, 2, 5.0)
+    save(folder, 3)
+    assert folder.is_among_best({"loss": 4.0})
+    assert not folder.is_among_best({"loss": 5.0})
+    assert not folder.is_among_best({"loss": float("nan")})
+    assert not folder_of(tmp_path, keep_best=0).is_among_best({"loss": -1.0})
+
+
 def test_the_same_step_again_takes_its_place(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     save(folder, 3)

@@ -90,10 +90,12 @@ class CheckpointFolder:
 
     def is_best(self, metrics: dict[str, float]) -> bool:
         """Whether weights with ``metrics`` are better than all that are kept."""
-        value, best = self._value(metrics), self.best()
-        if value is None:
-            return False
-        return best is None or value > (self._value(best.metrics) or -float("inf"))
+        return self._better(metrics) == 0
+
+    def is_among_best(self, metrics: dict[str, float]) -> bool:
+        """Whether weights with ``metrics`` are among the ``keep_best`` best so far."""
+        better = self._better(metrics)
+        return better is not None and better < self._keep_best
 
     def save(
         self,
@@ -152,6 +154,14 @@ class CheckpointFolder:
                 # Without its facts it is no checkpoint any more, should this be cut off half-way.
                 (one.folder / FACTS_FILE).unlink(missing_ok=True)
                 shutil.rmtree(one.folder, ignore_errors=True)
+
+    def _better(self, metrics: dict[str, float]) -> int | None:
+        """How many of those that are kept are as good as ``metrics`` or better; None if they do not say."""
+        value = self._value(metrics)
+        if value is None:
+            return None
+        kept = (self._value(one.metrics) for one in self.all())
+        return sum(other is not None and other >= value for other in kept)
 
     def _value(self, metrics: dict[str, float]) -> float | None:
         value = metrics.get(self._monitor)

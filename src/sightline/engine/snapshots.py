@@ -31,7 +31,7 @@ class Snapshots:
         self._saved_step = -1
 
     def save(self, metrics: dict[str, float], *, due: bool, pending: bool = False) -> Path | None:
-        """Save a checkpoint if it is ``due`` or ``metrics`` make it the best; return where the last one is.
+        """Save a checkpoint if it is ``due`` or one of the best by ``metrics``; return where the last one is.
 
         Args:
             metrics: measured with just these weights.
@@ -41,10 +41,13 @@ class Snapshots:
         if checkpoints is None:
             return None
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-        best = trainer.ranks.from_main(checkpoints.is_best(finite) if trainer.ranks.is_main else None)
+        judged = None
+        if trainer.ranks.is_main:
+            judged = checkpoints.is_best(finite), checkpoints.is_among_best(finite)
+        best, wanted = trainer.ranks.from_main(judged)
         step = trainer.progress.step
         saved = step == self._saved_step and not metrics and not pending
-        if saved or not (due or best):
+        if saved or not (due or wanted):
             newest = checkpoints.latest()
             return newest.folder if newest else None
         weights = whole_weights(trainer.model)
