@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from sightline.config import Component, component, load_text, to_yaml
 from sightline.data.loading import Loader
 from sightline.engine import Experiment, Spec
-from sightline.engine.checkpoints import read_weights
+from sightline.engine.checkpoints import checkpoints_in, read_weights
 from sightline.engine.seeding import seed_everything
 from sightline.errors import SightlineError
 
@@ -133,6 +133,36 @@ def test_accumulated_and_cut_batches_give_the_gradient_of_the_large_one(tmp_path
             np.testing.assert_allclose(small[key], large[key], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
+class Named(Tiny):
+    """A loss of two parts."""
+
+    def compute_loss(self, outputs: Tensor, batch: list[Tensor]) -> dict[str, Tensor]:  # type: ignore[override]
+        return {"entropy": super().compute_loss(outputs, batch), "labels": batch[1].float().mean()}
+
+
+def test_named_losses_are_of_all_batches_of_an_update(tmp_path: Path) -> None:
+    loader = {"batch_size": 7, "last": "keep"}
+    spec = tiny_spec({"accumulate": 4, "micro_batches": 2}, loader, task=component(Named))
+    Experiment(spec, tmp_path).train()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    logged = {(one["step"], one["name"]): one["value"] for one in lines}
+    for step in range(1, 5):
+        parts = logged[step, "train/entropy"] + logged[step, "train/labels"]
+        assert logged[step, "train/loss"] == pytest.approx(parts, rel=1e-5)
+
+
+def test_the_best_are_kept_although_none_was_due(tmp_path: Path) -> None:
+    trainer = {"checkpoint_every": None, "validate_every": "1ba", "keep_best": 3, "max_duration": "4ep"}
+    rough = component(torch.optim.SGD, lr=3.0)
+    Experiment(tiny_spec(trainer, optimizer=rough), tmp_path / "three").train()
+    lines = [json.loads(line) for line in (tmp_path / "three" / "metrics.jsonl").read_text().splitlines()]
+    losses = sorted((one["value"], one["step"]) for one in lines if one["name"] == "validation/loss")
+    kept = {one.step for one in checkpoints_in(tmp_path / "three" / "checkpoints")}
+    assert {step for _, step in losses[:3]} <= kept
+    Experiment(tiny_spec({**trainer, "keep_best": 0}), tmp_path / "none").train()
+    assert not checkpoints_in(tmp_path / "none" / "checkpoints")
+
+
 class Straight(Tiny):
     """Without batch statistics, so that batches do not see one another."""
 
@@ -164,3 +194,11 @@ def test_a_loss_over_some_items_is_weighted_by_those(tmp_path: Path) -> None:
         (folder,) = (tmp_path / name / "checkpoints").iterdir()
         weights.append(read_weights(folder / "weights.safetensors")["weight"])
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-5)
+
+
+def test_the_best_weights_are_measured_at_the_end(tmp_path: Path) -> None:
+    metrics = Experiment(tiny_spec({"test_at_end": True}), tmp_path).train()
+    assert metrics["test/loss"] == pytest.approx(Experiment.load(tmp_path).eval("test")["test/loss"])
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    logged = [line["value"] for line in lines if line.get("name") == "test/loss"]
+    assert logged == [pytest.approx(metrics["test/loss"])]

@@ -80,6 +80,47 @@ def test_or_training_goes_back(tmp_path: Path) -> None:
         Experiment(tiny_spec(policy, task=component(Always)), tmp_path / "always").train()
 
 
+class Poisoned(Tiny):
+    """One of its batches is not finite, which BatchNorm would take into its statistics."""
+
+    calls = 0
+
+    def forward(self, model: nn.Module, batch: list[Tensor]) -> Tensor:
+        self.calls += model.training
+        points = batch[0] * float("nan") if model.training and self.calls == 4 else batch[0]
+        return model(points)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_update_that_is_left_out_leaves_nothing_behind(tmp_path: Path, precision: str) -> None:
+    spec = tiny_spec({"nan_policy": "skip", "precision": precision}, task=component(Poisoned))
+    assert "validation/loss" in Experiment(spec, tmp_path).train()
+    (last,) = checkpoints_in(tmp_path / "checkpoints")
+    assert all(tensor.isfinite().all() for tensor in last.weights().values())
+
+
+class Steep(Tiny):
+    """At one update its loss is finite, but not the loss's gradient."""
+
+    calls = 0
+
+    def compute_loss(self, outputs: Tensor, batch: list[Tensor]) -> Tensor:
+        self.calls += outputs.requires_grad
+        loss = super().compute_loss(outputs, batch)
+        return loss + (outputs.sum() * 0).sqrt() if self.calls == 4 else loss
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
+    with pytest.raises(NotFiniteError, match="a weight became NaN or infinite by update 4"):
+        Experiment(tiny_spec(EVERY, task=component(Steep)), tmp_path / "stop").train()
+    assert [one.step for one in checkpoints_in(tmp_path / "stop" / "checkpoints")] == [1, 2, 3]
+    policy = {**EVERY, "nan_policy": "rollback"}
+    Experiment(tiny_spec(policy, task=component(Steep)), tmp_path / "rollback").train()
+    kept = checkpoints_in(tmp_path / "rollback" / "checkpoints")
+    assert [one.step for one in kept] == list(range(1, 11))
+    assert all(tensor.isfinite().all() for one in kept for tensor in one.weights().values())
+
+
 class Notes(Callback):
     """Remembers what it is told, and fails in the middle."""
 

@@ -32,7 +32,8 @@ class StepStart(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepEnd(Event):
-    """After an update. ``loss``: of its last batch, where the model is; reading it costs a wait for a GPU."""
+    """After an update. ``loss``: the mean of this rank's items, where the model is; reading it costs a wait
+    for a GPU."""
 
     loss: Tensor
 

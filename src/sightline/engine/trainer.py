@@ -198,7 +198,7 @@ class Trainer:
         if self._log.due(progress):
             self._log_training()
         if self.watch.is_bad():
-            self._loss_is_bad()
+            self._is_not_finite("the loss")
         if self._validate.due(progress) and self.validation is not None:
             self._validate_and_save()
         elif self._save.due(progress):
@@ -248,8 +248,7 @@ class Trainer:
         )
 
     def _save_checkpoint(self, metrics: dict[str, float]) -> None:
-        if self.watch.is_bad_for_sure():
-            self._loss_is_bad()
+        self._look_closely()
         ending = self.finished and self.config.checkpoint_every is not None
         self.snapshots.save(metrics, due=ending or self._save.due(self.progress))
 
@@ -283,11 +282,18 @@ class Trainer:
         else:
             self.logger.log_progress(step, steps, "batches", epoch, speed)
 
-    def _loss_is_bad(self) -> None:
-        where = f"the loss became NaN or infinite by update {self.progress.step}"
+    def _look_closely(self) -> None:
+        """Before saving: a checkpoint whose weights are not finite would be of no use to anybody."""
+        if self.watch.is_bad_for_sure():
+            self._is_not_finite("the loss")
+        if self.ranks.any(not self.updates.weights_are_finite()):  # by a gradient, of a loss that was finite
+            self._is_not_finite("a weight")
+
+    def _is_not_finite(self, what: str) -> None:
+        where = f"{what} became NaN or infinite by update {self.progress.step}"
         if self.config.nan_policy == "stop":
             raise NotFiniteError(f"{where}; lower the learning rate, or see trainer.nan_policy.")
-        if self.config.nan_policy == "skip":
+        if self.config.nan_policy == "skip" and what == "the loss":
             self.logger.log_text("train/skipped", f"{where}: left the update out", self.progress.step)
             return
         self._restored_times += 1
@@ -298,6 +304,7 @@ class Trainer:
         )
 
     def _stop_now(self, signal_number: int) -> None:
+        self._look_closely()
         folder = self.snapshots.save({}, due=True, pending=self.pending)
         raise StoppedError(signal_number, str(folder or "no checkpoint, as there is no folder for them"))
 

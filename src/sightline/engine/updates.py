@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sightline.engine.batches import parts_of
-from sightline.engine.ranks import Ranks
+from sightline.engine.ranks import Ranks, own_part
 from sightline.engine.spec import TrainerConfig
 from sightline.errors import SightlineError
 from sightline.tasks import Task
@@ -71,6 +71,23 @@ class Updates:
         Raises:
             SightlineError: there is not enough memory.
         """
+        if not self._skips:
+            return self._run_in_memory(batches)
+        # What is left out must not stay in the statistics of BatchNorm either.
+        buffers = [(buffer, buffer.clone()) for buffer in self._model.buffers()]
+        loss, named = self._run_in_memory(batches)
+        for buffer, before in buffers:
+            buffer.copy_(torch.where(torch.isfinite(loss), buffer, before))
+        return loss, named
+
+    def weights_are_finite(self) -> bool:
+        """Whether what this rank trains is finite. Waits for a GPU."""
+        weights = [own_part(parameter.detach()) for parameter in self._parameters]
+        held = [part for part in weights if part.numel()]  # a rank may have no part of a small one
+        return math.isfinite(nn.utils.get_total_norm(held, math.inf).item())
+
+    def _run_in_memory(self, batches: list[Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """`_run`, with smaller parts for as long as memory runs out."""
         while True:
             try:
                 return self._run(batches)
@@ -89,7 +106,7 @@ class Updates:
         parts = [part for batch in batches for part in parts_of(batch, self.micro_batches)]
         whole: Tensor | float = 0.0
         weight: Tensor | float = 0.0
-        named: dict[str, Tensor] = {}
+        sums: dict[str, Tensor] = {}
         for number, part in enumerate(parts):
             last = number == len(parts) - 1
             with nullcontext() if last else self._ranks.gradients_kept_apart(self._model):
@@ -97,11 +114,14 @@ class Updates:
                 share = self._task.loss_weight(part)
                 self.scaler.scale(loss * share).backward()
             whole, weight = whole + loss.detach() * share, weight + share
+            for name, value in named.items():
+                sums[name] = sums[name] + value * share if name in sums else value * share
         assert isinstance(whole, Tensor)
-        total = torch.as_tensor(weight, dtype=torch.float32, device=whole.device)
-        total = self._ranks.sum(total.clone())
+        weight = _on_device(weight, whole.device)
+        total = self._ranks.sum(weight.clone())
         self._step(factor=self._ranks.size / total.clamp(min=1e-12))
-        return whole / torch.as_tensor(weight, device=whole.device).clamp(min=1e-12), named
+        weight = weight.clamp(min=1e-12)
+        return whole / weight, {name: value / weight for name, value in sums.items()}
 
     def _forward(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
         with self.autocast():
@@ -176,3 +196,10 @@ class Updates:
         if self._auto:
             self.micro_batches = state["micro_batches"]
             self._weighted = self._weighted or self.micro_batches > 1
+
+
+def _on_device(number: Tensor | float, device: torch.device) -> Tensor:
+    """As float32 there; a number is filled in, as copying it would wait for a GPU."""
+    if isinstance(number, Tensor):
+        return number.to(device, torch.float32)
+    return torch.full((), number, dtype=torch.float32, device=device)
