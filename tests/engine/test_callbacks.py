@@ -69,6 +69,11 @@ def test_statistics_and_profile(tmp_path: Path) -> None:
     assert "addmm" in (tmp_path / "profile" / "operators.txt").read_text()
 
 
+def test_a_profile_of_what_never_happens_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SightlineError, match="start is 10, but the training has 10 updates"):
+        Experiment(tiny_spec(callbacks=[component(Profiler)]), tmp_path).train()
+
+
 def test_states_go_to_the_callbacks_of_their_class() -> None:
     one, other = EarlyStopping("1ep"), EarlyStopping("2ep")
     one._best, other._best = 1.0, 2.0

@@ -1,6 +1,7 @@
 """Callbacks: code that a training calls at each of its events."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from sightline.engine import events
@@ -157,7 +158,8 @@ class EarlyStopping(Callback):
 
 
 class SystemStatistics(Callback):
-    """Log what the machine is doing: CPU and memory of this process, memory and use of the GPU.
+    """Log what the machine is doing: CPU and memory of this process, memory of the GPU, and where
+    ``nvidia-ml-py`` is installed the GPU's use.
 
     Args:
         every: how often.
@@ -185,6 +187,8 @@ class SystemStatistics(Callback):
         log("system/cpu_percent", self._process.cpu_percent(), step)
         log("system/memory_gib", self._process.memory_info().rss / 2**30, step)
         if trainer.ranks.device.type == "cuda":
+            with suppress(ModuleNotFoundError, RuntimeError):  # nvidia-ml-py, or a driver without it
+                log("system/gpu_percent", torch.cuda.utilization(trainer.ranks.device), step)
             log("system/gpu_memory_gib", torch.cuda.memory_allocated(trainer.ranks.device) / 2**30, step)
             log(
                 "system/gpu_memory_peak_gib",
@@ -206,6 +210,15 @@ class Profiler(Callback):
     def __init__(self, start: int = 10, steps: int = 5) -> None:
         self._start, self._steps = start, steps
         self._profile: Any = None
+
+    def on_train_start(self, event: events.TrainStart) -> None:
+        """Refuse a training that is over before there is anything to record."""
+        trainer = event.trainer
+        updates = trainer.config.max_duration.steps(trainer.steps_per_epoch)
+        if updates is not None and self._start >= updates:
+            raise SightlineError(
+                f"Profiler: start is {self._start}, but the training has {updates} updates; lower it."
+            )
 
     def on_step_start(self, event: events.StepStart) -> None:
         """Begin when due."""
