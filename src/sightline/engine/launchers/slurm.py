@@ -18,6 +18,9 @@ from sightline.runs.locations import find_locations
 
 SCRIPT = "job.sh"
 _PORTS = 20000, 40000  # from and up to
+# Ranks leave together, but each takes its own time to end; one that was killed meanwhile, as the first had
+# ended, would turn the exit code that says "again" into another.
+_UNHURRIED = "--kill-on-bad-exit=0 --wait=60"
 
 
 def submit(spec: Spec, folder: Path | None) -> None:
@@ -95,7 +98,7 @@ def _script(spec: Spec, run: Path) -> str:
             f"export {threads}",
             'export SIGHTLINE_FIRST_NODE="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"',
             f"mkdir -p {directory}",
-            f"srun --kill-on-bad-exit=1 {shlex.join([sys.executable, *rank])} {directory} --slurm",
+            f"srun {_UNHURRIED} {shlex.join([sys.executable, *rank])} {directory} --slurm",
             "code=$?",
             "# Its state is saved: on with it, as soon as there is room (and not after `scancel`).",
             f"if [ $code -eq {EXIT_PREEMPTED} ]; then",
