@@ -180,6 +180,13 @@ def test_one_that_fails_does_not_stop_the_others(me: Person) -> None:
     assert "too wide" in table[1]
 
 
+def test_a_value_that_no_part_takes_is_found_before_anything_is_trained(me: Person) -> None:
+    result = me("train", "tiny.yaml", "--sweep", "task.widht=4,8")
+    assert result.code == 1
+    assert "'widht'; did you mean 'width'" in result.err
+    assert run_folders(me) == []
+
+
 def test_several_specs_in_one_call(me: Person) -> None:
     (me.home / "other.yaml").write_text(SPEC.replace("lr: 1e-2", "lr: 1e-3"))
     found = me.ok("train", "tiny.yaml", "other.yaml", "seed=1", "--json").json

@@ -14,7 +14,7 @@ from sightline.cli.output import note, print_json, print_table
 from sightline.cli.training import Training
 from sightline.cli.trials_view import Outcome, outcomes_json, outcomes_table
 from sightline.config import load
-from sightline.engine import Spec
+from sightline.engine import Experiment, Spec
 from sightline.engine.signals import EXIT_INTERRUPTED, StoppedError
 from sightline.engine.sweep import Picks, Search, Tpe
 from sightline.errors import SightlineError
@@ -72,11 +72,11 @@ class Trials:
         return self.new_search(spec) if self.new_search else Picks([()])
 
     def _check(self, plans: list[tuple[Path, Search]]) -> None:
-        """Read every spec that is known already, so that the last one's mistake does not show at night."""
+        """Check every spec that is known already, so that the last one's mistake does not show at night."""
         for path, search in plans:
             if isinstance(search, Picks):
                 for picks in search:
-                    load(Spec, path, [*self.overrides, *picks])
+                    Experiment(load(Spec, path, [*self.overrides, *picks])).check()
 
     def _train_all(self, plans: list[tuple[Path, Search]], parent: Path | None, done: list[Outcome]) -> None:
         count = sum(len(search) for _, search in plans)
