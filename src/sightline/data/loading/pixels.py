@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from sightline.data.images import read_bands
-from sightline.data.loading.decode import read_pixels
+from sightline.data.jpeg import read_pixels
 from sightline.data.loading.memory import MappedFile, SharedMemory, available_memory
 from sightline.data.packed import Pack, refuse_other_size
 from sightline.data.progress import in_parallel

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sightline.data import jpeg
 from sightline.data.images import image_size, read_rgb
-from sightline.data.loading import decode
-from sightline.data.loading.decode import read_pixels
+from sightline.data.jpeg import read_pixels
 from sightline.errors import SightlineError
 from tests.data.factory import write_picture
 from tests.needs import shared_data
@@ -43,8 +43,9 @@ def test_the_pixels_are_those_of_read_image(
     size = image_size(path)
     expected = read_rgb(path, size)
     slowly = []
-    monkeypatch.setattr(decode, "read_rgb", lambda *args: slowly.append(1) or read_rgb(*args))
+    monkeypatch.setattr(jpeg, "read_rgb", lambda *args: slowly.append(1) or read_rgb(*args))
     assert (read_pixels(str(path), size) == expected).all()
+    assert (read_pixels(str(path)) == expected).all()
     room = np.zeros((*size, 3), dtype=np.uint8)
     assert read_pixels(str(path), size, room) is room
     assert (room == expected).all()
@@ -90,3 +91,10 @@ def test_other_formats_go_into_the_same_room(tmp_path: Path) -> None:
     room = np.zeros((4, 5, 3), dtype=np.uint8)
     assert read_pixels(str(path), (4, 5), room) is room
     assert (room == read_rgb(path)).all()
+
+
+def test_without_simplejpeg_the_pixels_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    PICTURE.save(tmp_path / "a.jpg")
+    quick = read_pixels(str(tmp_path / "a.jpg"))
+    monkeypatch.setattr(jpeg, "simplejpeg", None)
+    assert (read_pixels(str(tmp_path / "a.jpg")) == quick).all()
