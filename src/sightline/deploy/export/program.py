@@ -1,0 +1,100 @@
+"""From a module to a program of tensors alone, for as many sizes of images as the module can take."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.export import Dim, ExportedProgram
+
+from sightline.deploy.card import ModelInput
+from sightline.deploy.graph import Graph
+from sightline.errors import SightlineError
+
+_BATCH, _HEIGHT, _WIDTH = 0, 2, 3
+_LARGER = 32  # pixels by which one side of an example differs, so that the two are told apart
+
+
+def example_images(graph: Graph, height: int, width: int, batch: int = 2) -> Tensor:
+    """Noise in the type that the graph takes, (batch, bands, height, width)."""
+    limit = {"uint8": 256, "uint16": 65536, "float32": 256}[graph.card.input.type]
+    generator = torch.Generator().manual_seed(0)
+    shape = (batch, graph.card.channels, height, width)
+    noise = torch.randint(limit, shape, generator=generator, dtype=torch.int32)
+    return noise.to(getattr(torch, graph.card.input.type))
+
+
+def export_program(graph: Graph, height: int, width: int) -> tuple[ExportedProgram, ModelInput]:
+    """The graph as a program, and which images that takes.
+
+    Tried are, until one works: any number of images of any size; any number of ``height`` x ``width``; one
+    image of that. What `torch.export` calls dynamic may still come out as one number, or as multiples of one.
+
+    Raises:
+        SightlineError: `torch.export` cannot follow the model.
+    """
+    sides = {_HEIGHT: Dim.AUTO, _WIDTH: Dim.AUTO}
+    attempts = [
+        (example_images(graph, height, width + _LARGER), {_BATCH: Dim.AUTO, **sides}),
+        (example_images(graph, height, width), {_BATCH: Dim.AUTO}),
+        (example_images(graph, height, width, batch=1), {}),
+    ]
+    failure: Exception | None = None
+    for images, dynamic in attempts:
+        try:
+            with without_advice():
+                program = torch.export.export(graph, (images,), dynamic_shapes={"images": dynamic or None})
+        except Exception as error:  # whatever the model raises of sizes that it does not take
+            failure = failure or error
+            continue
+        found = _input_of(program, graph.card.input)
+        if found.size is None or found.size == (height, width):
+            return program, found
+    assert failure is not None
+    reason = (str(failure).splitlines() or [type(failure).__name__])[0][:200].rstrip(".")
+    raise SightlineError(
+        f"the model cannot be exported: torch.export cannot follow it ({reason})."
+    ) from failure
+
+
+def _input_of(program: ExportedProgram, card_input: ModelInput) -> ModelInput:
+    shape = _input_shape(program)
+    fixed = {place: int(side) for place, side in enumerate(shape) if isinstance(side, int)}
+    size = None
+    if _HEIGHT in fixed or _WIDTH in fixed:  # one alone is of no use to anybody
+        size = (int(shape[_HEIGHT]), int(shape[_WIDTH]))
+    multiple = 1 if size else max(_factor(shape[_HEIGHT]), _factor(shape[_WIDTH]))
+    return card_input.model_copy(update={"batch": fixed.get(_BATCH), "size": size, "multiple": multiple})
+
+
+def _input_shape(program: ExportedProgram) -> tuple[Any, ...]:
+    names = program.graph_signature.user_inputs
+    for node in program.graph.nodes:
+        if node.op == "placeholder" and node.name in names:
+            return tuple(node.meta["val"].shape)
+    raise AssertionError("a program without an input")
+
+
+def _factor(side: Any) -> int:
+    """The number whose multiples a dynamic side has to be: 32 where it is ``32*s``."""
+    factor, _ = side.node.expr.as_coeff_Mul()
+    return int(factor)
+
+
+@contextmanager
+def without_advice() -> Iterator[None]:
+    """Keep to itself what PyTorch and ONNX tell their own callers: deprecations, steps, versions."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,58 @@
+"""`open_model`: a predictor of whatever holds a model."""
+
+from pathlib import Path
+
+from sightline.deploy.card import ModelCard
+from sightline.deploy.card_files import Format, format_of, read_card
+from sightline.deploy.predictor import BATCH, Predictor
+from sightline.deploy.session import OnnxSession, Session
+from sightline.errors import SightlineError
+
+
+def open_model(
+    path: str | Path,
+    *,
+    device: str = "auto",
+    batch_size: int = BATCH,
+    threads: int | None = None,
+    card: ModelCard | None = None,
+) -> Predictor:
+    """The model in a file that `sightline export` made, or of a run, ready to predict.
+
+    An ONNX file needs ONNX Runtime and no PyTorch; all else needs PyTorch.
+
+    Args:
+        path: an ``.onnx``, ``.pt2``, ``.torchscript`` or ``.safetensors`` file, or what `sightline eval`
+            takes: a run, a checkpoint's folder, a saved ``.zip``.
+        device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``; with ONNX Runtime also
+            ``tensorrt`` and ``coreml``.
+        batch_size: images that the model is given at once, where it takes any number.
+        threads: that ONNX Runtime uses for one batch; by default one for each core.
+        card: in place of that in the file, for a model from elsewhere.
+
+    Raises:
+        SightlineError: it cannot be read, has no card, or the device is not there.
+    """
+    path = Path(path)
+    kind = format_of(path)
+    if kind is None:
+        from sightline.deploy.runs import predictor_of_run
+
+        return predictor_of_run(str(path), device, batch_size)
+    card = read_card(path) if card is None else card
+    session: Session
+    if kind == "onnx":
+        session = OnnxSession(path, device, threads)
+    else:
+        session = _torch_session(path, kind, card, device)
+    return Predictor(card, session, batch_size)
+
+
+def _torch_session(path: Path, kind: Format, card: ModelCard, device: str) -> Session:
+    try:
+        from sightline.deploy.torch_session import open_session
+    except ImportError:
+        raise SightlineError(
+            f"{path}: needs PyTorch; install it with pip install 'sightline[train]', or export it as ONNX."
+        ) from None
+    return open_session(path, kind, card, device)
