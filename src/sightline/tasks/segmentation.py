@@ -1,6 +1,6 @@
 """The class of each pixel."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -33,11 +33,16 @@ class SegmentationConfig(VisionConfig):
     model: SegmentationModelConfig | Component = SegmentationModelConfig()
     """By name, or a component that takes ``classes`` and ``channels`` and gives scores (batch, classes,
     height, width)."""
-    loss: Component | list[Component] = [
-        Component(class_path="sightline.losses.CrossEntropy"),
-        Component(class_path="sightline.losses.Dice"),
-    ]
-    """One of `sightline.losses`, or several, which are summed; pixels of no class are left out."""
+    loss: Component = Component(
+        class_path="sightline.losses.WeightedSum",
+        init_args={
+            "losses": [
+                {"class_path": "sightline.losses.CrossEntropy"},
+                {"class_path": "sightline.losses.Dice"},
+            ]
+        },
+    )
+    """One of `sightline.losses`, or what is called like them; pixels of no class are left out."""
     binary: bool = False
     """Whether the model has one output for the second of two classes, such as water on land."""
 
@@ -55,10 +60,7 @@ class Segmentation(VisionTask[SegmentationConfig]):
 
     def __init__(self, config: SegmentationConfig | None = None) -> None:
         super().__init__(config)
-        losses = self.config.loss if isinstance(self.config.loss, list) else [self.config.loss]
-        self._losses = {
-            _short_name(loss): build(loss, where=f"task.loss.{n}") for n, loss in enumerate(losses)
-        }
+        self._loss: Callable[[Tensor, Tensor], Tensor] = build(self.config.loss, where="task.loss")
 
     def build_model(self) -> nn.Module:
         """See `Task`."""
@@ -78,10 +80,9 @@ class Segmentation(VisionTask[SegmentationConfig]):
         """See `Task`."""
         return {"": SegmentationMetrics(self.classes)}
 
-    def compute_loss(self, outputs: Tensor, batch: Any) -> dict[str, Tensor]:
-        """Each loss by its name."""
-        targets = self.targets(batch)
-        return {name: loss(outputs, targets) for name, loss in self._losses.items()}
+    def compute_loss(self, outputs: Tensor, batch: Any) -> Tensor:
+        """The mean over the pixels that have a class."""
+        return self._loss(outputs, self.targets(batch))
 
     def targets(self, batch: Any) -> Tensor:
         """Class indices (batch, height, width), `IGNORE_INDEX` where there is none."""
@@ -120,7 +121,3 @@ class Segmentation(VisionTask[SegmentationConfig]):
             foreground = outputs[:, 0].sigmoid()
             return torch.maximum(foreground, 1 - foreground)
         return outputs.softmax(1).amax(1)
-
-
-def _short_name(loss: Component) -> str:
-    return loss.class_path.rpartition(".")[2].lower()

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from sightline.config import component
+from sightline.data.loading import collate
+from sightline.data.predictions import Detections
+from sightline.engine import Experiment, Spec
+from sightline.engine.spec import LoaderConfig, TrainerConfig
+from sightline.errors import SightlineError
+from sightline.tasks import Detection
+from sightline.tasks.detection import DetectionConfig
+from tests.tasks.scenes import coloured, rectangles
+
+
+def test_a_spec_of_a_few_lines_finds_objects(tmp_path: Path) -> None:
+    spec = Spec(
+        name="lit",
+        task=component(Detection, data={"dataset": str(rectangles(tmp_path, count=40)), "storage": "ram"}),
+        optimizer=component(torch.optim.AdamW, lr=3e-3),
+        loader=LoaderConfig(batch_size=6),
+        trainer=TrainerConfig(
+            max_duration="10ep", validate_every="5ep", monitor="validation/ap50", mode="max", test_at_end=True
+        ),
+    )
+    metrics = Experiment(spec, tmp_path / "run").train()
+    assert metrics["test/ap50"] > 0.5
+    assert {"test/map", "test/ap50/lit"} <= metrics.keys()
+
+
+def test_boxes_are_judged_in_the_images_own_pixels(tmp_path: Path) -> None:
+    """A model that sees the boxes, letterboxed, is right about all of them, whatever their scale."""
+    config = DetectionConfig.model_validate(
+        {
+            "data": {"dataset": str(rectangles(tmp_path))},
+            "preprocessing": {"size": [32, 48], "fit": "letterbox"},
+        }
+    )
+    task = Detection(config)
+    dataset = task.build_dataset("train")
+    assert dataset is not None
+    batch = collate([dataset[index] for index in range(5)])
+
+    class Seer(torch.nn.Module):
+        def forward(self, images: Tensor, targets: list[dict[str, Tensor]]) -> tuple[None, list]:
+            assert images.shape == (5, 3, 32, 48)
+            return None, targets
+
+        def detections(self, raw: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+            return [{**one, "scores": torch.ones(len(one["labels"]))} for one in raw]
+
+    outputs = task.forward(Seer(), batch)
+    assert task.compute_loss(outputs, batch) is None
+    (metric,) = task.build_metrics().values()
+    metric.update(task.compute_predictions(outputs, batch), task.targets(batch))
+    assert float(metric.compute()["map"]) == pytest.approx(1)
+    samples = task.samples("train")
+    assert samples is not None
+    for sample, found in zip(samples, task.predictions(outputs, batch[1]), strict=False):
+        assert isinstance(found, Detections)
+        (box,) = sample.bboxes or []
+        assert found.boxes[0] == pytest.approx(box.to_pixels(64, 48), abs=1e-3)
+
+
+def test_a_dataset_without_boxes_is_refused_by_name(tmp_path: Path) -> None:
+    config = DetectionConfig.model_validate({"data": {"dataset": str(coloured(tmp_path))}})
+    with pytest.raises(SightlineError, match="is a Classification, and Detection learns Bbox or Bitmask"):
+        Detection(config).settled()
