@@ -105,3 +105,11 @@ def test_the_place_of_a_value_is_its_override() -> None:
         "override 'model.nested={a: {b: 1}}': model.init_args.nested.a"
     )
     assert place_of(part, "init_args", "lr") == "spec.yaml:3: model.init_args.lr"
+
+
+def test_below_a_component_the_fields_of_its_config_are_known() -> None:
+    text = "name: x\nmodel: {class_path: sightline.tasks.Supervised}\n"
+    spec = load_text(Spec, text, ["model.loss.reduction=sum"])
+    assert spec.model.init_args["loss"].init_args == {"reduction": "sum"}
+    with pytest.raises(SightlineError, match=r"'model\.init_args' has no 'los'; did you mean 'loss'"):
+        load_text(Spec, text, ["model.los=1"])

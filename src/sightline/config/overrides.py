@@ -5,8 +5,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from sightline.config.component import Component
+from sightline.config.importing import import_object
 from sightline.config.model import Config
 from sightline.config.plain import plain
+from sightline.config.signatures import signature_of
 from sightline.config.source import Path, Source, key_path
 from sightline.config.tree import model_in, type_at
 from sightline.config.wording import instead, shown
@@ -53,6 +55,8 @@ class _Place:
         place = self._past_init_args(name)
         key = place._key(name)
         below = type_at(place.annotation, (key,))
+        if place.model is Component and key == "init_args":
+            below = _arguments_type(place.value) or below
         if place.model is not None and place.value.get(key) is None:
             place.value[key] = _default(place.model, name)
         place._check_there(key)
@@ -96,6 +100,14 @@ class _Place:
 
     def __str__(self) -> str:
         return f"'{key_path(self.path)}'" if self.path else "the specification"
+
+
+def _arguments_type(component: dict[str, Any]) -> type[Config] | None:
+    """The config that a component's arguments are the fields of; None where they are of no config."""
+    try:
+        return signature_of(import_object(component["class_path"])).config
+    except (SightlineError, KeyError, TypeError):
+        return None  # whoever builds it says what is wrong with it
 
 
 def _default(model: type[BaseModel], name: str) -> Any:
