@@ -89,6 +89,13 @@ def test_broken_jsonl_is_named_by_line(tmp_path: Path, lines: str, sentence: str
     assert JSONL_FILE in str(caught.value)
 
 
+def test_jsonl_that_is_not_utf_8_is_named_by_line(tmp_path: Path) -> None:
+    line = b'{"height":1,"width":1,"file_path":"%s"}\n'
+    (tmp_path / JSONL_FILE).write_bytes(line % b"a" + line % "\xe9".encode("latin-1"))
+    with pytest.raises(SightlineError, match=r"annotations\.jsonl: line 2 is not UTF-8 from byte 36 on"):
+        read_annotations(tmp_path, "x")
+
+
 def test_broken_parquet_is_named(tmp_path: Path) -> None:
     (tmp_path / PARQUET_FILE).write_bytes(b"PAR1 and then nothing")
     with pytest.raises(SightlineError, match="cannot be read as a parquet file"):

@@ -129,12 +129,16 @@ def _inferred(rows: list[dict[str, Any]]) -> pl.DataFrame:
 def _row_blocks(path: Path) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     rows: list[dict[str, Any]] = []
     first_line = 1
-    with path.open(encoding="utf-8") as stream:
+    with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = json.loads(line.decode())
+            except UnicodeDecodeError as error:
+                raise SightlineError(
+                    f"{path}: line {number} is not UTF-8 from byte {error.start + 1} on."
+                ) from None
             except json.JSONDecodeError as error:
                 raise SightlineError(
                     f"{path}: line {number} is not valid JSON at column {error.colno} ({error.msg})."

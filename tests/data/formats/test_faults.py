@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import yaml
 
-from sightline.data import Bbox, Classification, Dataset, DatasetInfo, Segmentation, TaskInfo
+from sightline.data import Bbox, Classification, Dataset, DatasetInfo, Sample, Segmentation, TaskInfo
 from sightline.errors import SightlineError
 from tests.data.factory import HEIGHT, WIDTH, write_picture
 from tests.needs import needs
@@ -259,6 +260,75 @@ NOTHING = {
     "videos": Bbox,
     "huggingface": Classification,
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "primitive"),
+    [
+        ("coco", Bbox),
+        ("coco", Segmentation),
+        ("yolo", Bbox),
+        ("voc", Segmentation),
+        ("image_folder", Classification),
+        ("mask_folder", Segmentation),
+        ("huggingface", Bbox),
+        ("huggingface", Classification),
+        ("huggingface", Segmentation),
+    ],
+)
+def test_a_class_that_its_task_does_not_have_is_not_written(
+    tmp_path: Path, name: str, primitive: type[Any]
+) -> None:
+    needs("the extra huggingface", name != "huggingface" or find_spec("datasets") is not None)
+    dataset = _of_one(tmp_path, primitive, "cat")
+    column = primitive.column
+    renamed = pl.element().struct.with_fields(class_name=pl.lit("cow"))  # a cow with the number of a cat
+    dataset = dataset.replace(samples=dataset.samples.with_columns(pl.col(column).list.eval(renamed)))
+    path = tmp_path / "out"
+    options = {"masks": dataset.info.tasks[0].name} if name == "voc" else {}
+    with pytest.raises(SightlineError, match=r"0\.png: an annotation of task .* is of class 'cow', which"):
+        dataset.to_format(path, name, **options)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["yolo", "huggingface"])
+def test_classes_are_written_by_their_names(tmp_path: Path, name: str) -> None:
+    needs("the extra huggingface", name != "huggingface" or find_spec("datasets") is not None)
+    dataset = _of_one(tmp_path, Bbox, "cat")
+    renumbered = pl.element().struct.with_fields(class_idx=pl.lit(1, pl.Int64))  # the number of a dog
+    dataset = dataset.replace(samples=dataset.samples.with_columns(pl.col("bboxes").list.eval(renumbered)))
+    dataset.to_format(tmp_path / "out", name)
+    options = {"folder": tmp_path} if name == "huggingface" else {}
+    again = Dataset.from_format(tmp_path / "out", name, **options)
+    assert [box.class_name for box in again[0].bboxes or ()] == ["cat"]
+
+
+def test_annotations_of_no_task_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    dataset = _of_one(tmp_path, Bbox, "cat")
+    strayed = pl.concat_list(
+        "bboxes", pl.col("bboxes").list.eval(pl.element().struct.with_fields(task_name=pl.lit("?")))
+    )
+    dataset = dataset.replace(samples=dataset.samples.with_columns(bboxes=strayed))
+    for name in ("coco", "yolo", "voc", "table"):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "sightline.data"):
+            dataset.to_format(tmp_path / ("out.csv" if name == "table" else name), name)
+        assert "1 annotations of task '?' left out" in caplog.text
+
+
+def _of_one(folder: Path, primitive: type[Any], class_name: str) -> Dataset:
+    """A dataset of one image with one annotation."""
+    if primitive is Classification:
+        annotation = Classification(class_name=class_name)
+    elif primitive is Bbox:
+        annotation = Bbox(top_left_x=0.25, top_left_y=0.25, width=0.5, height=0.5, class_name=class_name)
+    else:
+        annotation = Segmentation.from_mask(np.eye(HEIGHT, WIDTH, dtype=bool), class_name=class_name)
+    (path,) = _pictures(folder)
+    column: dict[str, Any] = {primitive.column: [annotation]}
+    sample = Sample(file_path=path, height=HEIGHT, width=WIDTH, split="train", **column)
+    task = TaskInfo.from_class_names(primitive, ["cat", "dog"])
+    return Dataset.from_samples([sample], DatasetInfo(dataset_name="one", tasks=[task]))
 
 
 @pytest.mark.parametrize("name", NOTHING)

@@ -1,5 +1,8 @@
-"""Which task of a dataset a format of one task is written with."""
+"""What of a dataset fits into a format: which task, and which classes."""
 
+import polars as pl
+
+from sightline.data.annotation_tables import POSITION
 from sightline.data.info import DatasetInfo, TaskInfo
 from sightline.data.primitives import Primitive
 from sightline.errors import SightlineError
@@ -33,3 +36,24 @@ def fitting_task(
             "task=."
         )
     return fitting[0]
+
+
+def refuse_unknown_classes(table: pl.DataFrame, frame: pl.DataFrame, task: TaskInfo) -> None:
+    """Refuse annotations of classes that their task does not have: a format could only misname them.
+
+    Args:
+        table: the annotations of ``task`` in ``frame``, with `POSITION` and ``class_name``.
+
+    Raises:
+        SightlineError: there are some; the sentence names the first.
+    """
+    if task.class_names is None:
+        return
+    unknown = ~table["class_name"].is_in(task.class_names)  # (null where there is no class)
+    if unknown.any():
+        first = table.row(int(unknown.arg_true()[0]), named=True)
+        raise SightlineError(
+            f"{frame['file_path'][first[POSITION]]}: an annotation of task '{task.name}' is of class "
+            f"'{first['class_name']}', which the task does not have (one of {int(unknown.sum())}); map it "
+            "to another class, or add the class to the dataset's info."
+        )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from sightline.data.annotation_tables import POSITION, annotation_table
-from sightline.data.formats.fitting import fitting_task
+from sightline.data.formats.fitting import fitting_task, refuse_unknown_classes
 from sightline.data.formats.image_files import (
     check_images,
     images_below,
@@ -128,7 +128,7 @@ def write_image_folder(
     check_images(dataset.samples, root, how)
     repairs = Repairs(root)
     count_left_out(dataset, [info.name], repairs)
-    class_of_sample = _one_class_each(dataset.samples, info.name)
+    class_of_sample = _one_class_each(dataset.samples, info)
     repairs.report()
     class_names = info.class_names or sorted(set(class_of_sample))
     folder_of = {class_name: _folder_of(class_name) for class_name in class_names}
@@ -205,9 +205,10 @@ def _subfolders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _one_class_each(frame: pl.DataFrame, task_name: str) -> pl.Series:
+def _one_class_each(frame: pl.DataFrame, task: TaskInfo) -> pl.Series:
     """The class of each sample."""
-    table = annotation_table(frame, "classifications", task_name)
+    table = annotation_table(frame, "classifications", task.name)
+    refuse_unknown_classes(table, frame, task)
     counts = table.group_by(POSITION).agg(
         pl.col("class_name").first(), pl.col("class_name").n_unique().alias("n")
     )
@@ -218,7 +219,7 @@ def _one_class_each(frame: pl.DataFrame, task_name: str) -> pl.Series:
     if len(wrong):
         first = wrong.row(0, named=True)
         raise SightlineError(
-            f"{len(wrong)} of {len(frame)} samples are not of exactly one class of task '{task_name}', the "
+            f"{len(wrong)} of {len(frame)} samples are not of exactly one class of task '{task.name}', the "
             f"first is sample {first['sample_index']} ({first['file_path']}) with {first['n'] or 'none'}; "
             "leave them out."
         )

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from sightline.data.annotation_tables import POSITION, annotation_table
-from sightline.data.formats.fitting import fitting_task
+from sightline.data.formats.fitting import fitting_task, refuse_unknown_classes
 from sightline.data.formats.image_files import check_images, place_images, unique_names
 from sightline.data.formats.left_out import count_left_out, count_not_annotated
 from sightline.data.formats.repairs import Repairs
@@ -157,8 +157,13 @@ def write_mask_folder(
     repairs = Repairs(path)
     count_not_annotated(frame, [info], repairs)
     count_left_out(dataset, [info.name], repairs)
+    table = annotation_table(frame, "bitmasks", info.name)
+    refuse_unknown_classes(table, frame, info)
+    predicted = table.filter(~pl.col("ground_truth"))
+    first = "".join(frame["file_path"][predicted[POSITION][:1]])
+    repairs.add("masks that are predictions left out", first, len(predicted))
     repairs.report()
-    table = annotation_table(frame, "bitmasks", info.name).filter("ground_truth")
+    table = table.filter("ground_truth")
     number_of = _numbers_to_write(info, table, classes, ignore)
     kind = _label_type([*number_of.values(), ignore])
     paths = frame["file_path"].to_list()

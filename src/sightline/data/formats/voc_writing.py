@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from sightline.data.annotation_tables import POSITION, annotation_table
-from sightline.data.formats.fitting import fitting_task
+from sightline.data.formats.fitting import fitting_task, refuse_unknown_classes
 from sightline.data.formats.image_files import check_images, place_images, unique_names
 from sightline.data.formats.left_out import count_left_out
 from sightline.data.formats.repairs import Repairs
@@ -196,6 +196,7 @@ def _write_masks(
     for folder in (CLASS_MASKS, OBJECT_MASKS)[: 1 + of_objects]:
         (root / folder).mkdir()
     table = annotation_table(frame, "bitmasks", task.name).select(POSITION, "class_name", "rle_string")
+    refuse_unknown_classes(table, frame, task)
     masks_of = dict(
         table.group_by(POSITION, maintain_order=True).agg("class_name", "rle_string").rows_by_key(POSITION)
     )

@@ -13,7 +13,7 @@ import polars as pl
 import yaml
 
 from sightline.data.annotation_tables import POSITION, annotation_table, cut_lists
-from sightline.data.formats.fitting import fitting_task
+from sightline.data.formats.fitting import fitting_task, refuse_unknown_classes
 from sightline.data.formats.image_files import check_images, is_image, place_images, unique_names
 from sightline.data.formats.left_out import count_left_out, count_not_annotated
 from sightline.data.formats.repairs import Repairs
@@ -233,12 +233,13 @@ def _lines_to_write(
     if unnamed.any():
         first = where(int(unnamed.arg_true()[0]))
         raise SightlineError(f"{first}: an annotation of task '{task.name}' has no class; YOLO needs one.")
+    refuse_unknown_classes(table, frame, task)
     class_names = task.class_names
     if class_names is None:
         class_names = table["class_name"].unique().sort().to_list()
-        numbers = {class_name: number for number, class_name in enumerate(class_names)}
-        numbered = pl.col("class_name").replace_strict(numbers, return_dtype=pl.Int64)
-        table = table.with_columns(numbered.alias("class_idx"))
+    numbers = {class_name: number for number, class_name in enumerate(class_names)}
+    numbered = pl.col("class_name").replace_strict(numbers, return_dtype=pl.Int64)
+    table = table.with_columns(numbered.alias("class_idx"))
     if not confidence:
         count(table["confidence"].is_not_null(), "confidences left out (confidence=True writes them)")
     refused = "annotations written, which trainers refuse: a number is outside 0..1"

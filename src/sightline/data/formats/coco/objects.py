@@ -6,6 +6,7 @@ import polars as pl
 
 from sightline.data.annotation_tables import POSITION, annotation_table
 from sightline.data.formats.coco.masks import mask_areas
+from sightline.data.formats.fitting import refuse_unknown_classes
 from sightline.data.formats.repairs import Repairs
 from sightline.data.info import DatasetInfo, TaskInfo
 from sightline.data.primitives import Bbox, Bitmask, Classification, Polygon, Segmentation
@@ -115,6 +116,7 @@ def _regions(frame: pl.DataFrame, sizes: pl.DataFrame, task: TaskInfo, repairs: 
             f"sample {position} ({frame['file_path'][position]}): an annotation of task '{task.name}' has no "
             "class_name, and COCO needs one."
         )
+    refuse_unknown_classes(table, frame, task)
     pixels = pl.col("image_height") * pl.col("image_width")
     table = table.with_columns(
         pl.col("meta").struct.field("json"),

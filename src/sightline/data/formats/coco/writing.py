@@ -1,6 +1,5 @@
 """Write a dataset as COCO files and the images beside them."""
 
-import logging
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -19,9 +18,9 @@ from sightline.data.formats.coco.objects import BOX, classes_of, coco_objects, t
 from sightline.data.formats.coco.parsing import Annotation
 from sightline.data.formats.coco.reading import INFO_KEY
 from sightline.data.formats.image_files import place_images
-from sightline.data.formats.left_out import count_not_annotated
+from sightline.data.formats.left_out import count_left_out, count_not_annotated
 from sightline.data.formats.repairs import Repairs
-from sightline.data.info import DatasetInfo, TaskInfo
+from sightline.data.info import DatasetInfo
 from sightline.data.schema import PRIMITIVE_COLUMNS
 from sightline.data.splits import SPLITS
 from sightline.data.staging import check_target, folder_written_whole
@@ -31,7 +30,6 @@ from sightline.errors import SightlineError
 if TYPE_CHECKING:
     from sightline.data.dataset import Dataset
 
-logger = logging.getLogger("sightline.data")
 
 _BLOCK = 50_000  # objects that exist as text at once
 
@@ -85,9 +83,10 @@ def write_coco(
     marker = _marker(root, places[splits[0]][0])
     check_target(root, overwrite=overwrite, marker=marker)
     _check_images(frame, root, how)
-    if task is None:
-        _say_what_is_left_out(dataset.info, tasks, root)
     repairs = Repairs(root)
+    if task is None:
+        # (What loses attributes is counted where objects are made.)
+        count_left_out(dataset, [found.name for found in tasks], repairs, attributes=PRIMITIVE_COLUMNS)
     objects = coco_objects(frame, tasks, repairs, chosen=task is not None)
     is_annotated = frame.select(
         pl.any_horizontal(pl.col(found.primitive.column).is_not_null() for found in tasks)
@@ -261,9 +260,3 @@ def _check_images(frame: pl.DataFrame, root: Path, how: str) -> None:
         raise SightlineError(f"{root}: holds the images that would be pointed to; copy or hardlink them.")
     if how != "reference":
         check_images_exist(frame)
-
-
-def _say_what_is_left_out(info: DatasetInfo, tasks: Sequence[TaskInfo], root: Path) -> None:
-    left_out = [task.name for task in info.tasks if task not in tasks]
-    if left_out:
-        logger.warning("%s: left out, as COCO has no place for it: %s.", root, ", ".join(left_out))

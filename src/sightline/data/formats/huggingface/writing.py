@@ -9,6 +9,7 @@ import polars as pl
 from PIL import Image
 
 from sightline.data.annotation_tables import POSITION, annotation_table, cut_lists
+from sightline.data.formats.fitting import refuse_unknown_classes
 from sightline.data.formats.huggingface.library import DICT_FILE, bars, column_of, library
 from sightline.data.formats.image_files import refuse_empty
 from sightline.data.formats.left_out import count_left_out
@@ -103,14 +104,20 @@ def _class_feature(task: TaskInfo) -> Any:
     return library().ClassLabel(names=task.class_names) if task.class_names else library().Value("string")
 
 
-def _class_value(task: TaskInfo) -> str:
-    return "class_idx" if task.class_names else "class_name"
+def _class_values(task: TaskInfo, frame: pl.DataFrame, table: pl.DataFrame) -> pl.Expr:
+    """The number of each class, as the feature has it; the name where the task has no fixed classes."""
+    refuse_unknown_classes(table, frame, task)
+    name = pl.col("class_name")
+    if not task.class_names:
+        return name
+    numbers = {class_name: number for number, class_name in enumerate(task.class_names)}
+    return name.replace_strict(numbers, return_dtype=pl.Int64)
 
 
 def _labels(frame: pl.DataFrame, task: TaskInfo) -> tuple[list[Any], Any]:
     """A class per sample, or a list of them where some sample has not exactly one."""
     table = annotation_table(frame, "classifications", task.name)
-    lists = _lists(frame, "classifications", table.select(POSITION, _class_value(task)))
+    lists = _lists(frame, "classifications", table.select(POSITION, _class_values(task, frame, table)))
     feature = _class_feature(task)
     if (lists.list.len() == 1).fill_null(value=True).all():
         return lists.list.first().to_list(), feature
@@ -131,7 +138,7 @@ def _objects(frame: pl.DataFrame, task: TaskInfo) -> tuple[list[Any], Any]:
     table = table.select(
         POSITION,
         pl.concat_list(box).alias("bbox"),
-        pl.col(_class_value(task)).alias("category"),
+        _class_values(task, frame, table).alias("category"),
         "object_id",
         "confidence",
     )
@@ -146,6 +153,7 @@ def _objects(frame: pl.DataFrame, task: TaskInfo) -> tuple[list[Any], Any]:
 def _maps(frame: pl.DataFrame, task: TaskInfo, progress: bool) -> list[dict[str, Any] | None]:
     """A PNG of class numbers per sample."""
     table = annotation_table(frame, "bitmasks", task.name)
+    refuse_unknown_classes(table, frame, task)
     names = task.class_names or table["class_name"].unique().sort().to_list()
     kind = np.uint8 if len(names) < 255 else np.uint16
     masks: dict[int, list[tuple[int, str]]] = {}
