@@ -38,13 +38,15 @@ def written_whole(path: Path, mode: int = 0o644) -> Iterator[Path]:
 
 
 @contextmanager
-def temporary_folder(prefix: str = "sightline-", parent: Path | None = None) -> Iterator[Path]:
+def temporary_folder(
+    prefix: str = "sightline-", parent: Path | None = None, suffix: str = ""
+) -> Iterator[Path]:
     """Yield a new folder, this user's alone, and remove it in the end.
 
     It lies in ``parent``, by default where temporary files go. Unlike with `tempfile.TemporaryDirectory`, a
     signal that raises leaves no folder behind, whenever it comes.
     """
-    folder = Path(parent or tempfile.gettempdir()) / f"{prefix}{secrets.token_hex(8)}"
+    folder = Path(parent or tempfile.gettempdir()) / f"{prefix}{secrets.token_hex(8)}{suffix}"
     try:
         folder.mkdir(mode=0o700)  # inside, as a signal may arrive as soon as it is there
         yield folder

@@ -223,6 +223,18 @@ def test_check_lists_missing_images_of_any_format(nobody: Person) -> None:
     assert [row["problem"] for row in json.loads(found.out)] == ["missing image"] * 3
 
 
+def test_what_a_killed_process_left_is_cleared_away(nobody: Person, pets: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, others = nobody.home / f".small.{ended.pid}-ab.part", nobody.home / f".large.{ended.pid}-ab.part"
+    for folder in (left, others):
+        folder.mkdir()
+        (folder / "0.png").touch()
+    nobody.ok("dataset", "apply", "pets", "small", "strip_metadata")
+    assert (left.exists(), others.exists()) == (False, True)
+    assert len(Dataset.from_path(nobody.home / "small")) == 8
+
+
 def test_annotations_beside_images_are_not_passed_over(nobody: Person, pets: Path) -> None:
     nobody.ok("dataset", "convert", "pets", "boxes", "--from", "sightline")
     (nobody.home / "photos" / "annotations.json").write_text(

@@ -1,5 +1,6 @@
 """`sightline dataset` on this machine: convert, change, check and look at datasets. No service is needed."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -295,14 +296,15 @@ def _listed(names: list[str] | None) -> str:
 def _images_made(destination: str | None = None) -> Iterator[Path]:
     """A folder for images that are made on the way, removed in the end.
 
-    It is beside ``destination`` where that is on this machine, so that they may be moved there.
+    It is beside ``destination`` where that is on this machine, so that they may be moved there. Its name is
+    such that writing ``destination`` later clears away what a killed process left.
     """
-    prefix, beside = "sightline-", None
+    prefix, beside, suffix = "sightline-", None, ""
     if destination is not None and "://" not in destination:
         target = Path(destination).absolute()
-        prefix = f".{target.name}.images."
+        prefix, suffix = f".{target.name}.{os.getpid()}-", ".part"
         beside = next(parent for parent in target.parents if parent.is_dir())
-    with temporary_folder(prefix, beside) as folder:
+    with temporary_folder(prefix, beside, suffix) as folder:
         yield folder
 
 
