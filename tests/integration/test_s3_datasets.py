@@ -103,6 +103,15 @@ def test_a_local_folder_and_another_prefix_can_be_written_from_a_store(
         pets.write("s3://bucket/c", how="hardlink")
 
 
+def test_names_that_speak_of_errors_are_names_like_others(
+    bucket: Bucket, pets: Dataset, tmp_path: Path
+) -> None:
+    pets.write("s3://bucket/error/404 failed")
+    assert len(bucket.objects("error/404 failed/data/")) == 5
+    local = Dataset.from_path("s3://bucket/error/404 failed").download(tmp_path / "Error: fatal")
+    assert _pixels(local) == _pixels(pets)
+
+
 def test_real_folders_of_another_writer_go_through_a_store(bucket: Bucket, tmp_path: Path) -> None:
     """Its images have names that say nothing to us, so that sizes are compared instead of hashes."""
     folder = shared_data("hafnia-format") / "bccd-mini"
