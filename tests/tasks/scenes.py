@@ -42,7 +42,7 @@ def coloured(folder: Path, count: int = 30, side: int = 16) -> Path:
 
 
 def rectangles(folder: Path, count: int = 20, size: tuple[int, int] = (48, 64)) -> Path:
-    """A bright rectangle on a dark ground, as a box and as pixels; every fifth image has none."""
+    """A bright rectangle on a dark ground, as a box and as pixels; every seventh image has none."""
     noise = np.random.default_rng(0)
     height, width = size
     samples = []
@@ -50,7 +50,7 @@ def rectangles(folder: Path, count: int = 20, size: tuple[int, int] = (48, 64)) 
         pixels = noise.integers(0, 60, (height, width, 3), dtype=np.uint8)
         inside = np.zeros((height, width), dtype=bool)
         boxes = []
-        if number % 5 != 4 or number < 5:
+        if number % 7 != 6:
             top, left = int(noise.integers(0, height - 20)), int(noise.integers(0, width - 24))
             inside[top : top + 20, left : left + 24] = True
             pixels[inside] += 150
@@ -73,7 +73,7 @@ def rectangles(folder: Path, count: int = 20, size: tuple[int, int] = (48, 64)) 
                 file_path=_write(pixels, folder / "images", number),
                 height=height,
                 width=width,
-                split=SPLITS[number % 5] if number >= 5 else "train",
+                split=SPLITS[number % 5],
                 bboxes=boxes,
                 bitmasks=list(masks),
             )
