@@ -168,7 +168,7 @@ def test_one_that_was_cut_off_before_its_first_checkpoint_begins_anew(tmp_path: 
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     """SIGKILL, also while checkpoints are written; then on from whatever is there."""
-    spec = tiny_spec({"max_duration": "40ep", "checkpoint_every": "1ba", "validate_every": "3ba"})
+    spec = tiny_spec({"max_duration": "20ep", "checkpoint_every": "1ba", "validate_every": "3ba"})
     (tmp_path / "spec.yaml").write_text(to_yaml(spec))
     Experiment(spec, tmp_path / "whole").train()
     code = (
