@@ -169,7 +169,7 @@ def test_tasks_that_cannot_be_compared_are_refused() -> None:
     info = dataset.info.model_copy(
         update={"tasks": [TaskInfo.from_class_names(Bitmask, NAMES, name) for name in ("truth", "model")]}
     )
-    with pytest.raises(SightlineError, match="task 'truth' is of Bitmask"):
+    with pytest.raises(SightlineError, match="task 'model' is of Bitmask"):
         evaluate_dataset(dataset.replace(info=info), "model")
 
 

@@ -157,7 +157,7 @@ def test_refusals_say_what_does_not_fit(pets: Dataset, tmp_path: Path) -> None:
     with pytest.raises(SightlineError, match="there must be one to compare with, there are: none"):
         benchmark(Says(boxes), pets)
     with_boxes = dataset([sample(images(tmp_path, 1)[0], bboxes=[])], TaskInfo.from_class_names(Bbox, PETS))
-    with pytest.raises(SightlineError, match="label 3 for 3 classes .* count from 0"):
+    with pytest.raises(SightlineError, match=r"label 3 for 3 classes .* count from 0"):
         benchmark(Says(boxes), with_boxes)
     with pytest.raises(SightlineError, match="no samples to measure on"):
         benchmark(Says(boxes), with_boxes[:0])
