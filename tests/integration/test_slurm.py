@@ -95,6 +95,10 @@ def steps(run: Path) -> list[int]:
     return [one["step"] for one in map(json.loads, lines) if one["name"] == "train/loss"]
 
 
+def queued(slurm: dict[str, str]) -> str:
+    return subprocess.run(["squeue", "-h"], env=slurm, capture_output=True, text=True).stdout
+
+
 def job_of(slurm: dict[str, str]) -> str:
     return subprocess.run(
         ["squeue", "-h", "-o", "%A"], env=slurm, capture_output=True, text=True
@@ -116,6 +120,7 @@ def test_a_job_that_is_preempted_goes_on(slurm: dict[str, str], tmp_path: Path) 
         return status(run) in ("succeeded", "failed")
 
     wait_for(slurm, run, ended)
+    wait_for(slurm, run, lambda: not queued(slurm))
     record = read_record(run)
     log = "".join(one.read_text() for one in run.glob("*.log"))
     assert (record.status, record.starts) == ("succeeded", 2), log
@@ -127,14 +132,14 @@ def test_a_cancelled_job_stays_away(slurm: dict[str, str], tmp_path: Path) -> No
     run = submitted(slurm, tmp_path, "99ep", 0.05)
     wait_for(slurm, run, lambda: len(steps(run)) > 3)
     subprocess.run(["scancel", job_of(slurm)], env=slurm, check=True)
-    queue = lambda: subprocess.run(["squeue", "-h"], env=slurm, capture_output=True, text=True).stdout  # noqa: E731
-    wait_for(slurm, run, lambda: not queue())
+    wait_for(slurm, run, lambda: not queued(slurm))
     assert status(run) == "interrupted"
 
 
 def test_the_tasks_of_an_array_have_runs_of_their_own(slurm: dict[str, str], tmp_path: Path) -> None:
     run = submitted(slurm, tmp_path, "1ep", 0, "array: 0-1")
     wait_for(slurm, run, lambda: {status(run / "0"), status(run / "1")} == {"succeeded"})
+    wait_for(slurm, run, lambda: not queued(slurm))
 
 
 def test_options_that_slurm_refuses(slurm: dict[str, str], tmp_path: Path) -> None:
