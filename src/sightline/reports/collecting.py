@@ -1,5 +1,6 @@
 """Keeping what a task says of the samples of a split while it is measured, as a dataset."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def at_size(prediction: Prediction, read: tuple[int, int], size: tuple[int, int]
         return prediction
     if isinstance(prediction, Detections):
         scale = np.array([size[1] / read[1], size[0] / read[0]] * 2, dtype=prediction.boxes.dtype)
-        return Detections(prediction.boxes * scale, prediction.scores, prediction.labels)
+        return replace(prediction, boxes=prediction.boxes * scale)
     scores = prediction.scores
     return ClassMap(_nearest(prediction.classes, size), None if scores is None else _nearest(scores, size))
 
