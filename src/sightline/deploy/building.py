@@ -16,8 +16,6 @@ def built(card: ModelCard, where: Path) -> nn.Module:
     Raises:
         SightlineError: the card names none, as the model is a class of somebody's own.
     """
-    from sightline.models import classifier, detector, segmenter
-
     architecture = card.architecture
     if architecture is None:
         raise SightlineError(
@@ -26,7 +24,13 @@ def built(card: ModelCard, where: Path) -> nn.Module:
         )
     arguments = {"classes": architecture.outputs, "channels": card.channels, **architecture.options}
     if card.task == "classification":
+        from sightline.models import classifier
+
         return classifier(architecture.name, **arguments)
     if card.task == "detection":
+        from sightline.models import detector
+
         return detector(architecture.name, **arguments)
+    from sightline.models import segmenter
+
     return segmenter(architecture.name, encoder=architecture.encoder, **arguments)

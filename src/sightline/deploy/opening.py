@@ -36,9 +36,7 @@ def open_model(
     path = Path(path)
     kind = format_of(path)
     if kind is None:
-        from sightline.deploy.runs import predictor_of_run
-
-        return predictor_of_run(str(path), device, batch_size)
+        return _of_run(str(path), device, batch_size)
     card = read_card(path) if card is None else card
     session: Session
     if kind == "onnx":
@@ -48,11 +46,23 @@ def open_model(
     return Predictor(card, session, batch_size)
 
 
+def _of_run(name: str, device: str, batch_size: int) -> Predictor:
+    try:
+        from sightline.deploy.runs import predictor_of
+        from sightline.engine.opening import opened
+    except ImportError:
+        raise SightlineError(
+            f"{name}: is no model file, and what else holds a model needs PyTorch; install it with "
+            "pip install 'sightline[train]'."
+        ) from None
+    return predictor_of(opened(name), device, batch_size)
+
+
 def _torch_session(path: Path, kind: Format, card: ModelCard, device: str) -> Session:
     try:
         from sightline.deploy.torch_session import open_session
     except ImportError:
         raise SightlineError(
-            f"{path}: needs PyTorch; install it with pip install 'sightline[train]', or export it as ONNX."
+            f"{path}: needs PyTorch; install it with pip install 'sightline[train]', or export it as onnx."
         ) from None
     return open_session(path, kind, card, device)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sightline.data.images import read_bands
+from sightline.data.images import as_eight_bits, read_bands
 from sightline.data.jpeg import read_pixels
 from sightline.data.predictions import NO_CLASS, ClassMap, ClassScores, Detections, Prediction
-from sightline.data.preprocessing import Fitting
+from sightline.data.preprocessing import Fitting, Preprocessing
 from sightline.deploy.card import ModelCard
 from sightline.deploy.session import Session
 from sightline.errors import SightlineError
@@ -36,6 +36,16 @@ class Predictor:
         self.card = card
         self.session = session
         self.batch_size = card.input.batch or batch_size
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes that predictions count."""
+        return self.card.classes
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What the model is given of an image."""
+        return self.card.preprocessing
 
     def predict(self, images: Sequence[np.ndarray]) -> list[Prediction]:
         """What the model says of each image, in the image's own pixels.
@@ -77,9 +87,9 @@ class Predictor:
         Raises:
             SightlineError: it cannot be read, or has no such band.
         """
-        if self.card.preprocessing.reads_rgb:
+        if self.preprocessing.reads_rgb:
             return read_pixels(str(path), size)
-        return read_bands(path, self.card.preprocessing.bands, size)
+        return read_bands(path, self.preprocessing.bands, size)
 
     def fit(self, image: np.ndarray, where: str | Path = "image") -> Fitted:
         """An image (height, width, bands) of the model's bands, as `read` gives it, for the graph.
@@ -87,7 +97,7 @@ class Predictor:
         Raises:
             SightlineError: it has another type or another size than the model takes.
         """
-        preprocessing = self.card.preprocessing
+        preprocessing = self.preprocessing
         assert image.shape[2:] == (self.card.channels,), f"{where}: of shape {image.shape}"
         image = self._typed(image, where)
         place = preprocessing.fitting(image.shape[0], image.shape[1])
@@ -130,7 +140,8 @@ class Predictor:
         image = image[..., None] if image.ndim == 2 else image
         if image.ndim != 3 or 0 in image.shape:
             raise SightlineError(f"{where}: has the shape {image.shape}; give one of (height, width, bands).")
-        return self.card.preprocessing.choose_bands(image, where)
+        image = as_eight_bits(image) if self.preprocessing.reads_rgb else image
+        return self.preprocessing.choose_bands(image, where)
 
     def _typed(self, image: np.ndarray, where: str | Path) -> np.ndarray:
         wanted = self.card.dtype

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
 
 from sightline.deploy.building import built
 from sightline.deploy.card import ModelCard
@@ -59,15 +60,19 @@ def torch_device(name: str) -> torch.device:
     return device
 
 
-def open_session(path: Path, kind: Format, card: ModelCard, device: str) -> TorchSession:
+def open_session(
+    path: Path, kind: Format, card: ModelCard, device: str, model: nn.Module | None = None
+) -> TorchSession:
     """A file of any format but ONNX.
+
+    ``model`` is what weights are filled into, by default the model that the card names.
 
     Raises:
         SightlineError: it cannot be read, or the device is not there.
     """
     place = torch_device(device)
     if kind == "safetensors":
-        return _open_safetensors(path, card, place)
+        return _open_safetensors(path, card, place, model or built(card, path))
     return (open_pt2 if kind == "pt2" else open_torchscript)(path, place)
 
 
@@ -79,8 +84,9 @@ def open_pt2(path: Path, device: torch.device) -> TorchSession:
     """
     _refuse_damaged(path)
     try:
-        with _quietly():
-            program = torch.export.load(path)
+        # A stream, as of files it takes those alone whose names end in .pt2.
+        with _quietly(), path.open("rb") as stream:
+            program = torch.export.load(stream)
             if device.type != "cpu":
                 from torch.export.passes import move_to_device_pass
 
@@ -106,8 +112,7 @@ def open_torchscript(path: Path, device: torch.device) -> TorchSession:
     return TorchSession(module, device)
 
 
-def _open_safetensors(path: Path, card: ModelCard, device: torch.device) -> TorchSession:
-    model = built(card, path)
+def _open_safetensors(path: Path, card: ModelCard, device: torch.device, model: nn.Module) -> TorchSession:
     try:
         model.load_state_dict(load_file(path))
     except (OSError, RuntimeError, SafetensorError) as error:

@@ -21,6 +21,7 @@ AVERAGE_FILE = "average.safetensors"
 STATE_FILE = "training_state.pt"
 SPEC_FILE = "spec.yaml"
 FACTS_FILE = "checkpoint.json"
+MODEL_FACTS_FILE = "model.json"  # the same facts, in the folder for the model to keep
 _PREFIX = "step-"
 
 
@@ -34,19 +35,19 @@ class Checkpoint:
     metrics: dict[str, float]
 
     @classmethod
-    def read(cls, folder: Path) -> "Checkpoint":
-        """The checkpoint in ``folder``.
+    def read(cls, folder: Path, facts_file: str = FACTS_FILE) -> "Checkpoint":
+        """The checkpoint in ``folder``, as its ``facts_file`` says.
 
         Raises:
             SightlineError: it is none.
         """
         try:
-            facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+            facts = json.loads((folder / facts_file).read_text(encoding="utf-8"))
             return cls(folder, facts["step"], facts["epoch"], facts["metrics"])
         except FileNotFoundError as error:
-            raise SightlineError(f"{folder}: is not a checkpoint (it has no {FACTS_FILE}).") from error
+            raise SightlineError(f"{folder}: is not a checkpoint (it has no {facts_file}).") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SightlineError(f"{folder / FACTS_FILE}: cannot be read ({error}).") from error
+            raise SightlineError(f"{folder / facts_file}: cannot be read ({error}).") from error
 
     def weights(self, *, averaged: bool = True) -> dict[str, Tensor]:
         """The weights by name, on the CPU; the averaged ones where there are any and they are wanted."""

@@ -18,6 +18,7 @@ from sightline.data.loading.nested import each_tensor
 from sightline.engine.bundle import pack, unpack
 from sightline.engine.checkpoints import (
     FACTS_FILE,
+    MODEL_FACTS_FILE,
     SPEC_FILE,
     WEIGHTS_FILE,
     Checkpoint,
@@ -62,6 +63,8 @@ class Experiment:
     def __init__(self, spec: Spec, folder: Path | str | None = None) -> None:
         self.spec = spec
         self.folder = Path(folder) if folder is not None else None
+        self.loaded: Checkpoint | None = None
+        """Where the weights were loaded from, with the metrics that were measured with them."""
         self._ranks: Ranks | None = None
         self._model: nn.Module | None = None
         self._task: Task | None = None
@@ -98,13 +101,17 @@ class Experiment:
         spec = load(Spec, _spec_of(path))
         if (path / FACTS_FILE).exists():
             experiment = cls(spec)
-            experiment._weights = Checkpoint.read(path).weights()
+            experiment.loaded = Checkpoint.read(path)
+            experiment._weights = experiment.loaded.weights()
         elif (path / WEIGHTS_FILE).exists():
             experiment = cls(spec)
+            if (path / MODEL_FACTS_FILE).exists():
+                experiment.loaded = Checkpoint.read(path, MODEL_FACTS_FILE)
             experiment._weights = read_weights(path / WEIGHTS_FILE)
         else:
             experiment = cls(spec, path)
-            experiment._weights = experiment._chosen(best).weights()
+            experiment.loaded = experiment._chosen(best)
+            experiment._weights = experiment.loaded.weights()
         return experiment
 
     @property
@@ -434,7 +441,7 @@ def _keep_model(logger: RunLogger, chosen: Checkpoint) -> None:
     write_weights(target / WEIGHTS_FILE, chosen.weights())
     shutil.copyfile(chosen.folder / SPEC_FILE, target / SPEC_FILE)
     facts = {"step": chosen.step, "epoch": chosen.epoch, "metrics": chosen.metrics}
-    (target / "model.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    (target / MODEL_FACTS_FILE).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def _tell_errors(trainer: Trainer) -> None:

@@ -15,12 +15,12 @@ from sightline.deploy.graph import Graph
 from sightline.errors import SightlineError
 
 _BATCH, _HEIGHT, _WIDTH = 0, 2, 3
-_LARGER = 32  # pixels by which one side of an example differs, so that the two are told apart
+_LARGER = 64  # pixels by which one side of an example differs, so that the two are told apart
 
 
 def example_images(graph: Graph, height: int, width: int, batch: int = 2) -> Tensor:
     """Noise in the type that the graph takes, (batch, bands, height, width)."""
-    limit = {"uint8": 256, "uint16": 65536, "float32": 256}[graph.card.input.type]
+    limit = 65536 if graph.card.input.type == "uint16" else 256
     generator = torch.Generator().manual_seed(0)
     shape = (batch, graph.card.channels, height, width)
     noise = torch.randint(limit, shape, generator=generator, dtype=torch.int32)
@@ -36,38 +36,40 @@ def export_program(graph: Graph, height: int, width: int) -> tuple[ExportedProgr
     Raises:
         SightlineError: `torch.export` cannot follow the model.
     """
-    sides = {_HEIGHT: Dim.AUTO, _WIDTH: Dim.AUTO}
     attempts = [
-        (example_images(graph, height, width + _LARGER), {_BATCH: Dim.AUTO, **sides}),
+        (
+            example_images(graph, height, width + _LARGER),
+            {_BATCH: Dim.AUTO, _HEIGHT: Dim.AUTO, _WIDTH: Dim.AUTO},
+        ),
         (example_images(graph, height, width), {_BATCH: Dim.AUTO}),
-        (example_images(graph, height, width, batch=1), {}),
+        (example_images(graph, height, width, batch=1), None),
     ]
     failure: Exception | None = None
     for images, dynamic in attempts:
         try:
             with without_advice():
-                program = torch.export.export(graph, (images,), dynamic_shapes={"images": dynamic or None})
+                program = torch.export.export(graph, (images,), dynamic_shapes={"images": dynamic})
         except Exception as error:  # whatever the model raises of sizes that it does not take
             failure = failure or error
             continue
         found = _input_of(program, graph.card.input)
-        if found.size is None or found.size == (height, width):
+        if found.size in (None, (height, width)):
             return program, found
     assert failure is not None
-    reason = (str(failure).splitlines() or [type(failure).__name__])[0][:200].rstrip(".")
     raise SightlineError(
-        f"the model cannot be exported: torch.export cannot follow it ({reason})."
+        f"the model cannot be exported: torch.export cannot follow it ({first_line(failure)})."
     ) from failure
 
 
-def _input_of(program: ExportedProgram, card_input: ModelInput) -> ModelInput:
+def _input_of(program: ExportedProgram, known: ModelInput) -> ModelInput:
     shape = _input_shape(program)
     fixed = {place: int(side) for place, side in enumerate(shape) if isinstance(side, int)}
-    size = None
+    size, multiple = None, 1
     if _HEIGHT in fixed or _WIDTH in fixed:  # one alone is of no use to anybody
         size = (int(shape[_HEIGHT]), int(shape[_WIDTH]))
-    multiple = 1 if size else max(_factor(shape[_HEIGHT]), _factor(shape[_WIDTH]))
-    return card_input.model_copy(update={"batch": fixed.get(_BATCH), "size": size, "multiple": multiple})
+    else:
+        multiple = max(_factor(shape[_HEIGHT]), _factor(shape[_WIDTH]))
+    return known.model_copy(update={"batch": fixed.get(_BATCH), "size": size, "multiple": multiple})
 
 
 def _input_shape(program: ExportedProgram) -> tuple[Any, ...]:
@@ -84,10 +86,17 @@ def _factor(side: Any) -> int:
     return int(factor)
 
 
+def first_line(error: Exception) -> str:
+    """What an error of PyTorch's says, without the pages that follow."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+
+
 @contextmanager
 def without_advice() -> Iterator[None]:
     """Keep to itself what PyTorch and ONNX tell their own callers: deprecations, steps, versions."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    loggers = [
+        logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "root")
+    ]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
