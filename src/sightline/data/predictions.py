@@ -34,12 +34,14 @@ class Detections:
     """One image's objects, the surest first.
 
     ``boxes`` float32 (N, 4): left, top, right, bottom in pixels of the image; ``scores`` 0..1, float32 (N,);
-    ``labels`` class indices, int64 (N,).
+    ``labels`` class indices, int64 (N,); ``tracks`` int64 (N,), the same number for the same object in all
+    frames of a video, or None where objects are not followed.
     """
 
     boxes: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
+    tracks: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,9 @@ def _box_columns(prediction: Detections, height: int, width: int) -> dict[str, n
     scale = np.array([width, height, width, height], dtype=np.float64)
     boxes = (prediction.boxes.astype(np.float64) / scale).clip(0, 1)
     wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    return {
+    tracks = prediction.tracks
+    followed = {} if tracks is None else {"object_id": tracks.astype(str)}
+    return followed | {
         "class_idx": prediction.labels.astype(np.int64),
         "confidence": prediction.scores.astype(np.float64),
         "top_left_x": boxes[:, 0],

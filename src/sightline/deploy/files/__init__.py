@@ -1,0 +1,1 @@
+"""Predicting with images, folders, datasets and videos: in batches, read ahead, resumable."""
