@@ -39,9 +39,10 @@ class SegmentationMetrics(Metric):
         self.classes = list(classes)
         self.ignore_index = ignore_index
         self._confusion: Tensor | None = None
-        # A row more for targets that cannot be, a column more for pixels predicted as no class.
+        # A row more for targets that cannot be, a column more for pixels predicted as no class; and at the
+        # end the ignored pixels, which no mask takes out, as a GPU would have to be asked how many are left.
         side = len(classes) + 1
-        self.add_state("counts", torch.zeros(side * side, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("counts", torch.zeros(side * side + 1, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
         """Add a batch; on a GPU without waiting for it.
@@ -59,16 +60,15 @@ class SegmentationMetrics(Metric):
                 f"{tuple(predictions.shape)} and targets of shape {tuple(targets.shape)}; give the label of "
                 "each pixel, (batch, height, width) both."
             )
-        count = len(self.classes)
-        counted = (targets != self.ignore_index).long().flatten()
-        place = self._known(targets) * (count + 1) + self._known(predictions)
-        self.counts.scatter_add_(0, place, counted)
+        side = len(self.classes) + 1
+        places = self._known(targets).mul_(side).add_(self._known(predictions))
+        places.masked_fill_(targets.flatten() == self.ignore_index, side * side)
+        self.counts.scatter_add_(0, places, torch.ones_like(places[:1]).expand_as(places))
 
     def _known(self, labels: Tensor) -> Tensor:
-        """Flat labels, with the number of classes in place of what is none."""
-        labels = labels.flatten().long()
-        count = len(self.classes)
-        return torch.where((labels >= 0) & (labels < count), labels, count)
+        """A flat copy, int64, with the number of classes in place of what is no label."""
+        flat = labels.flatten().to(torch.int64, copy=True)
+        return flat.masked_fill_((flat < 0) | (flat >= len(self.classes)), len(self.classes))
 
     def compute(self) -> dict[str, float]:
         """The numbers by name, over all batches and ranks; see the class.
@@ -77,7 +77,7 @@ class SegmentationMetrics(Metric):
             SightlineError: targets had a value that is neither a label nor ``ignore_index``.
         """
         count = len(self.classes)
-        counts = self.counts.reshape(count + 1, count + 1).cpu()
+        counts = self.counts[:-1].reshape(count + 1, count + 1).cpu()
         unknown = int(counts[count].sum())
         if unknown:
             raise SightlineError(
