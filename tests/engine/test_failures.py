@@ -160,6 +160,19 @@ class Starving(Tiny):
         return Hungry()
 
 
+class Leaves(Tiny):
+    """Ends the whole program, as if all were well."""
+
+    def compute_loss(self, outputs: Tensor, batch: list[Tensor]) -> Tensor:
+        sys.exit()
+
+
+def test_leaving_in_the_middle_is_no_success(tmp_path: Path) -> None:
+    with pytest.raises(SightlineError, match=r"left by sys\.exit\(None\)"):
+        Experiment(tiny_spec(task=component(Leaves)), tmp_path).train()
+    assert "sys.exit" in reason(tmp_path)
+
+
 def test_out_of_memory(tmp_path: Path) -> None:
     with pytest.raises(SightlineError, match=r"out of memory .* set trainer\.micro_batches to auto"):
         Experiment(tiny_spec(task=component(Starving)), tmp_path / "told").train()

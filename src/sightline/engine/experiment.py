@@ -375,6 +375,11 @@ class Experiment:
             logger.log_configuration(self.spec)
         try:
             trainer.fit()
+        except SystemExit as end:  # would be taken for a success
+            raise SightlineError(
+                f"the training was left by sys.exit({end.code!r}) in its own code; raise an error there, or "
+                "give it a shorter trainer.max_duration."
+            ) from end
         finally:
             _tell_errors(trainer)
         chosen = self._checkpoints(checkpoints)
@@ -448,8 +453,8 @@ def _tell_errors(trainer: Trainer) -> None:
     """Say which items could not be read, where that was within the budget."""
     left_out = getattr(trainer.loader, "errors", [])
     if left_out:
-        summary = "; ".join(f"item {one.index}: {one.message}" for one in left_out[:_ERRORS_TOLD])
-        text = f"{len(left_out)} item(s) of the training data could not be read and were left out ({summary})"
+        summary = "; ".join(one.message for one in left_out[:_ERRORS_TOLD])
+        text = f"{len(left_out)} item(s) of the training data could not be read: {summary}"
         trainer.logger.log_text("train/data_errors", text, trainer.progress.step)
         logging.getLogger("sightline.engine").warning(text)
 
