@@ -27,7 +27,7 @@ class Unjudged(Tiny):
         ),
         ({"trainer": {"mode": "max"}}, "trainer.mode: has no effect"),
         ({"trainer": {"validate_every": "2ba"}}, "trainer.validate_every: has no effect"),
-        ({"trainer": {"test_at_end": True}}, "trainer.test_at_end: has no effect, as there is no test dataset"),
+        ({"trainer": {"test_at_end": True}}, "test_at_end: has no effect, as there is no test dataset"),
         ({"loader": {"eval_batch_size": 3}}, "loader.eval_batch_size: has no effect"),
         ({"metrics": {"accuracy": component(MulticlassAccuracy, num_classes=3)}}, "metrics: has no effect"),
         (
