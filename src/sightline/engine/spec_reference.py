@@ -5,15 +5,16 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from sightline import losses, transforms
 from sightline.config import Config, class_path_of, describe
 from sightline.config.signatures import signature_of
 from sightline.config.wording import shown, type_name
-from sightline.data.loading import Normalize, TorchDataset
+from sightline.data.loading import Normalize, ShiftFlip, TorchDataset
 from sightline.engine import callbacks, schedules
 from sightline.engine.duration import Duration
 from sightline.engine.spec import Spec
 from sightline.runs import sinks
-from sightline.tasks import Supervised
+from sightline.tasks import Classification, Detection, Segmentation, Supervised
 
 _INTRODUCTION = """\
 # The spec, key by key
@@ -39,7 +40,33 @@ _SECTIONS = (
         "Tasks",
         "For `task`. One of your own is a subclass of `sightline.tasks.Task`; the fields of its `Config` are "
         "its `init_args`.",
-        (Supervised,),
+        (Classification, Detection, Segmentation, Supervised),
+    ),
+    (
+        "Transforms",
+        "For `augment` of the tasks, beside those of `torchvision.transforms.v2` and callables of your own.",
+        (
+            transforms.D4,
+            transforms.RandomAffine,
+            transforms.RandomWindow,
+            transforms.RandomZoom,
+            transforms.BandJitter,
+            transforms.Dropout,
+            ShiftFlip,
+        ),
+    ),
+    (
+        "Losses",
+        "For `loss` of `sightline.tasks.Segmentation`. Pixels of no class count in none of them.",
+        (
+            losses.CrossEntropy,
+            losses.Focal,
+            losses.Dice,
+            losses.Jaccard,
+            losses.Tversky,
+            losses.Lovasz,
+            losses.WeightedSum,
+        ),
     ),
     (
         "Data",
