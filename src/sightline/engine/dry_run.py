@@ -73,7 +73,9 @@ def dry_run(experiment: Experiment) -> DryRun:
             outputs = task.forward(model, micro)
             loss = total_loss(task.compute_loss(outputs, micro))
         loss.backward()
-        predictions = task.compute_predictions(outputs, micro)
+        model.eval()  # some models predict only then
+        with autocast(), torch.inference_mode():
+            predictions = task.compute_predictions(task.forward(model, micro), micro)
         validation = trainer.validation
         metrics = evaluate(
             task,
