@@ -45,7 +45,7 @@ class _Dumper(yaml.SafeDumper):
 def _text(dumper: _Dumper, value: str) -> yaml.Node:
     lines = value.split("\n")
     style = None
-    if not all(line.isprintable() for line in lines):
+    if not all(line.isprintable() for line in lines) or (dumper.default_flow_style and len(lines) > 1):
         style = '"'  # with escapes
     elif (
         len(lines) > 1
@@ -59,9 +59,8 @@ def _text(dumper: _Dumper, value: str) -> yaml.Node:
 
 def _list(dumper: _Dumper, value: list[Any]) -> yaml.Node:
     short = all(item is None or isinstance(item, (bool, int, float, str)) for item in value)
-    return dumper.represent_sequence(
-        "tag:yaml.org,2002:seq", value, flow_style=short and len(str(value)) < _WIDTH
-    )
+    flow = dumper.default_flow_style or (short and len(str(value)) < _WIDTH)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=flow)
 
 
 _Dumper.add_representer(str, _text)
