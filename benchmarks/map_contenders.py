@@ -55,7 +55,8 @@ def make_boxes(file: Path, images: int) -> None:
         labels=labels,
         found=found,
         found_labels=np.where(other, numbers.integers(0, len(CLASSES), count), labels),
-        scores=(numbers.permutation(count) / count).astype(np.float32),
+        # None is 0, which hafnia takes for 1.
+        scores=((numbers.permutation(count) + 1) / count).astype(np.float32),
     )
 
 

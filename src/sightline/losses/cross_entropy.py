@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from sightline.data.loading.targets import IGNORE_INDEX
 from sightline.errors import SightlineError
@@ -44,12 +43,13 @@ class CrossEntropy(PixelLoss):
         """See `PixelLoss.of_pixels`."""
         if logits.shape[1] == 1:  # of two classes, the background's logit being 0
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
-        total = F.cross_entropy(
-            logits,
-            labels.masked_fill(~valid, -1),
-            weight=self.weights_of(logits.shape[1], logits),
-            ignore_index=-1,
-            reduction="sum",
-            label_smoothing=self.label_smoothing,
-        )
-        return total / valid.sum().clamp(min=1)
+        weights = self.weights_of(logits.shape[1], logits)
+        # Not torch's cross_entropy, which for images has no deterministic form on GPUs.
+        log_p = logits.log_softmax(1)
+        loss = -log_p.gather(1, labels[:, None]).squeeze(1)
+        if weights is not None:
+            loss = loss * weights[labels]
+        if self.label_smoothing:
+            spread = -(log_p if weights is None else log_p * weights[:, None]).mean(1)
+            loss = (1 - self.label_smoothing) * loss + self.label_smoothing * spread
+        return (loss * valid).sum() / valid.sum().clamp(min=1)

@@ -42,7 +42,7 @@ def _extension(errors: Tensor, true: Tensor, valid: Tensor) -> Tensor:
     """The sum of ``errors`` (N,) of 0 and more, the largest first, each times what intersection over union
     loses when that pixel is wrong too (algorithm 1 of the paper)."""
     # Ignored pixels go last, where they are multiplied by 0.
-    order = errors.detach().masked_fill(~valid, -1).argsort(descending=True, stable=True)
+    ordered, order = errors.masked_fill(~valid, -1).sort(descending=True, stable=True)
     true, valid = (true & valid)[order], valid[order]
     found = true.cumsum(0)
     wrong = (valid & ~true).cumsum(0)
@@ -52,4 +52,4 @@ def _extension(errors: Tensor, true: Tensor, valid: Tensor) -> Tensor:
     loss_if_false = (total - found) / (union * (union - 1).clamp(min=1))
     loss_if_false = torch.where(total > 0, loss_if_false, (wrong == 1).to(errors.dtype))
     steps = torch.where(true, 1 / union, loss_if_false) * valid
-    return errors[order] @ steps
+    return ordered @ steps
