@@ -27,7 +27,7 @@ def labels(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return truth, np.where(numbers.random(count) < 0.5, truth, predicted)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(labels())
 def test_classification_equals_scikit_learn(pair: tuple[np.ndarray, np.ndarray]) -> None:
     truth, predicted = pair
@@ -46,7 +46,7 @@ def test_classification_equals_scikit_learn(pair: tuple[np.ndarray, np.ndarray])
         assert found == pytest.approx(expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(labels())
 def test_segmentation_equals_scikit_learn(pair: tuple[np.ndarray, np.ndarray]) -> None:
     truth, predicted = pair

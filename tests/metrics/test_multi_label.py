@@ -22,7 +22,7 @@ def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return numbers.integers(0, levels + 1, (count, 3)) / levels, truth
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(scored())
 def test_equals_scikit_learn(pair: tuple[np.ndarray, np.ndarray]) -> None:
     scores, truth = pair

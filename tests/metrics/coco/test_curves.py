@@ -43,7 +43,7 @@ def test_overlap_says_what_is_right() -> None:
     assert precision_recall_curves(truth, predicted, ["cat"], 0.7)["cat"].recall.tolist() == [0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(box_tables())
 def test_curves_are_consistent_with_average_precision(tables: tuple[BoxTable, BoxTable]) -> None:
     """Without equal scores, AP50 can be read off the points."""
