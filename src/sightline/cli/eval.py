@@ -1,10 +1,15 @@
 """`sightline eval`: measure a trained model."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sightline.cli.output import AsJson, note, print_fields, print_json
+from sightline.cli.reporting import NoReport
+
+if TYPE_CHECKING:
+    from sightline.engine import Experiment
+    from sightline.reports.of_run import Measured
 
 Trained = Annotated[
     str,
@@ -26,9 +31,13 @@ def eval(
     overrides: Overrides = None,
     split: Split = "test",
     last: Last = False,
+    no_report: NoReport = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure loss and metrics of a trained model on a whole split; each item counts once.
+
+    Of a vision task, report.html and pictures are written to reports/SPLIT of the run directory, and the
+    samples with the predictions to data/predictions-SPLIT, a dataset that `sightline dataset view` shows.
 
     Examples:
 
@@ -44,9 +53,26 @@ def eval(
     from sightline.engine.opening import opened
 
     experiment = opened(run, overrides or (), best=not last)
-    metrics = experiment.eval(split)
+    measured = None if no_report else _measured(experiment, split)
+    metrics = experiment.eval(split) if measured is None else measured.metrics
     if as_json:
         print_json(metrics)
-        return
-    note(f"{run}, {split}:")
-    print_fields((name, metric_value(value)) for name, value in metrics.items())
+    else:
+        note(f"{run}, {split}:")
+        print_fields((name, metric_value(value)) for name, value in metrics.items())
+    if measured is not None:
+        from sightline.reports.of_run import report_run
+
+        note(f"report: {report_run(experiment, measured)}")
+
+
+def _measured(experiment: "Experiment", split: str) -> "Measured | None":
+    """The metrics and the predictions to report; None where there can be no report."""
+    from sightline.reports.of_run import measure, reportable
+
+    if experiment.ranks.size > 1 or not reportable(experiment, split):
+        return None
+    if experiment.folder is None:
+        note("no report, as it goes to a run directory: name the run itself.")
+        return None
+    return measure(experiment, split)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sightline.cli.output import AsJson, note, print_fields, print_json, say
+from sightline.cli.plan import Task, Time
+from sightline.cli.reporting import NoReport, report_after_training
 from sightline.errors import SightlineError
 from sightline.runs.locations import EXPERIMENTS_FOLDER
 
@@ -68,10 +70,20 @@ def train(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Of several trainings, stop at the first that fails.")
     ] = False,
+    plan: Annotated[
+        str | None,
+        typer.Option(metavar="DATASET", help="Write a spec for a dataset first, as `sightline plan` does."),
+    ] = None,
+    task: Task = None,
+    time: Time = None,
+    no_report: NoReport = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train what a spec describes, into a new run directory in .data/experiments.
+
+    Of a vision task that was trained, report.html and pictures are written to reports/validation there (where
+    it was tested at the end: reports/test), and the samples with the predictions to data/predictions-SPLIT.
 
     Exit codes: 0 trained, 1 failed (of several: one of them), 2 options not understood, 75 stopped by SIGTERM
     or SIGUSR1 with its state saved (start it again with --resume), 130 stopped by Ctrl-C, with its state
@@ -89,6 +101,8 @@ def train(
 
       sightline train --resume last trainer.max_duration=20ep
 
+      sightline train --plan cells --time 10m
+
       sightline train resnet.yaml vit.yaml seed=1
 
       sightline train digits.yaml --sweep optimizer.lr=1e-3,3e-4 --sweep loader.batch_size=32,64
@@ -96,6 +110,10 @@ def train(
       sightline train digits.yaml --sweep 'optimizer.lr=log(1e-4,1e-2)' --trials 20 --search optuna
     """
     specs, overrides = _sorted_out(words or [])
+    if plan is not None:
+        specs = [_planned(plan, task, time, specs, resume)]
+    elif task or time:
+        raise SightlineError("--task and --time are for a plan; give --plan DATASET.")
     single = {"--print-config": print_config, "--dry-run": dry_run, "--find-lr": find_lr}
     chosen = [option for option, given in single.items() if given]
     several = len(specs) > 1 or bool(sweep)
@@ -140,13 +158,28 @@ def train(
         training = Training(spec, run, resume is not None, weights, show).with_folder()
         training.run()
         if training.folder is not None:
-            report(training.folder, as_json)
+            page = None if no_report else report_after_training(training.folder)
+            report(training.folder, as_json, page)
 
 
 def _sorted_out(words: list[str]) -> tuple[list[Path], list[str]]:
     """Files and overrides; a name with '=' is an override unless there is such a file."""
     is_override = {word: "=" in word and not Path(word).exists() for word in words}
     return [Path(word) for word in words if not is_override[word]], [w for w in words if is_override[w]]
+
+
+def _planned(dataset: str, task: str | None, time: str | None, specs: list[Path], resume: str | None) -> Path:
+    """Write the spec of a plan, and give its path."""
+    from sightline.cli.plan import spec_path, write
+    from sightline.planning import plan
+
+    if specs or resume is not None:
+        what = specs[0] if specs else "--resume"
+        raise SightlineError(f"--plan: makes a spec of its own; leave out {what}.")
+    path = spec_path(dataset)
+    write(plan(dataset, path, task=task, time=time), path)
+    note(f"planned: {path}")
+    return path
 
 
 def _one(

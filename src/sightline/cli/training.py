@@ -61,8 +61,8 @@ def is_main_rank() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def report(folder: Path, as_json: bool) -> None:
-    """Print where a run is, and how good the model is that it left."""
+def report(folder: Path, as_json: bool, page: Path | None = None) -> None:
+    """Print where a run is, how good the model is that it left, and the ``page`` that says more."""
     from sightline.cli.runs_views import run_json, with_metrics
     from sightline.runs.json_file import read_json
 
@@ -73,7 +73,8 @@ def report(folder: Path, as_json: bool) -> None:
     except FileNotFoundError:
         kept = {}
     if as_json:
-        print_json(run_json(row) | {"model": {"folder": str(model), **kept} if kept else None})
+        model_json = {"folder": str(model), **kept} if kept else None
+        print_json(run_json(row) | {"model": model_json, "report": None if page is None else str(page)})
         return
     numbers = kept.get("metrics") or {name: each.last for name, each in row.metrics.items()}
     print_fields(
@@ -85,6 +86,7 @@ def report(folder: Path, as_json: bool) -> None:
                 f"{_relative(model)}: epoch {kept['epoch']}, update {kept['step']:,}" if kept else None,
             ),
             *((name, metric_value(value)) for name, value in numbers.items()),
+            ("report", None if page is None else _relative(page)),
         ]
     )
 
