@@ -16,6 +16,7 @@ def open_model(
     batch_size: int = BATCH,
     threads: int | None = None,
     card: ModelCard | None = None,
+    best: bool = True,
 ) -> Predictor:
     """The model in a file that `sightline export` made, or of a run, ready to predict.
 
@@ -29,6 +30,7 @@ def open_model(
         batch_size: images that the model is given at once, where it takes any number.
         threads: that ONNX Runtime uses for one batch; by default one for each core.
         card: in place of that in the file, for a model from elsewhere.
+        best: whether to take a run's best checkpoint, or its last.
 
     Raises:
         SightlineError: it cannot be read, has no card, or the device is not there.
@@ -36,7 +38,7 @@ def open_model(
     path = Path(path)
     kind = format_of(path)
     if kind is None:
-        return _of_run(str(path), device, batch_size)
+        return _of_run(str(path), device, batch_size, best)
     card = read_card(path) if card is None else card
     session: Session
     if kind == "onnx":
@@ -46,7 +48,7 @@ def open_model(
     return Predictor(card, session, batch_size)
 
 
-def _of_run(name: str, device: str, batch_size: int) -> Predictor:
+def _of_run(name: str, device: str, batch_size: int, best: bool) -> Predictor:
     try:
         from sightline.deploy.runs import predictor_of
         from sightline.engine.opening import opened
@@ -55,7 +57,7 @@ def _of_run(name: str, device: str, batch_size: int) -> Predictor:
             f"{name}: is no model file, and what else holds a model needs PyTorch; install it with "
             "pip install 'sightline[train]'."
         ) from None
-    return predictor_of(opened(name), device, batch_size)
+    return predictor_of(opened(name, best=best), device, batch_size)
 
 
 def _torch_session(path: Path, kind: Format, card: ModelCard, device: str) -> Session:

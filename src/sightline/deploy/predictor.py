@@ -99,7 +99,7 @@ class Predictor:
         """
         preprocessing = self.preprocessing
         assert image.shape[2:] == (self.card.channels,), f"{where}: of shape {image.shape}"
-        image = self._typed(image, where)
+        image = self.typed(image, where)
         place = preprocessing.fitting(image.shape[0], image.shape[1])
         pixels = preprocessing.fit_image(image)
         self._refuse_size(pixels.shape[0], pixels.shape[1], where)
@@ -143,7 +143,12 @@ class Predictor:
         image = as_eight_bits(image) if self.preprocessing.reads_rgb else image
         return self.preprocessing.choose_bands(image, where)
 
-    def _typed(self, image: np.ndarray, where: str | Path) -> np.ndarray:
+    def typed(self, image: np.ndarray, where: str | Path = "image") -> np.ndarray:
+        """Pixels in the type that the graph takes.
+
+        Raises:
+            SightlineError: that cannot hold them.
+        """
         wanted = self.card.dtype
         if image.dtype == wanted:
             return image

@@ -1,6 +1,6 @@
 """Whether a file says what the model says that it was made of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -69,12 +69,3 @@ def refuse_metric(metric: str, before: float, after: float, tolerance: float) ->
             f"the exported file's {metric} is {after:.4f} and the model's {before:.4f}, which differ by more "
             f"than {tolerance:g}; it was not kept."
         )
-
-
-def headline(metrics: Mapping[str, float], preferred: Sequence[str]) -> str | None:
-    """The metric that stands for all: the first of ``preferred``, with or without a split before it."""
-    for name in preferred:
-        for key in metrics:
-            if key == name or key.endswith(f"/{name}"):
-                return key
-    return None

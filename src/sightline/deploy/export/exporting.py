@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch.utils.data import Subset
 
-from sightline.deploy.card import ExportCheck, Kind, ModelCard, Precision
+from sightline.deploy.card import ExportCheck, ModelCard, Precision
 from sightline.deploy.card_files import Format
 from sightline.deploy.describing import describe
 from sightline.deploy.evaluation import judged
-from sightline.deploy.export.checking import METRIC_TOLERANCE, headline, refuse_metric
+from sightline.deploy.export.checking import METRIC_TOLERANCE, refuse_metric
 from sightline.deploy.export.file import Judge, export_module
+from sightline.deploy.headline import headline, headline_of
 from sightline.deploy.predictor import Predictor
 from sightline.engine import Experiment
 from sightline.engine.evaluation import evaluate
@@ -23,13 +24,6 @@ from sightline.version import __version__
 
 SAMPLES = 64
 """Images of the dataset that a file is compared with the model on, unless something else is said."""
-
-HEADLINES: dict[Kind, tuple[str, ...]] = {
-    "classification": ("accuracy", "map"),
-    "detection": ("map",),
-    "segmentation": ("iou", "mean_iou"),
-}
-"""The metric that stands for how good a model is, the first that there is."""
 
 _DEFAULT_SIDE = 256  # pixels, of an example where nothing says how large images are
 _SPLITS = ("validation", "test", "train")
@@ -76,6 +70,10 @@ def export_model(
     card = describe(experiment)
     assert isinstance(task, VisionTask)
     model = experiment.model
+    split = _split(experiment)
+    batches = [] if split is None else _batches(experiment, split, samples)
+    if split is not None and experiment.loaded is None:  # weights from elsewhere, of which nothing is known
+        card = card.model_copy(update={"metrics": experiment.eval(split)})
     card = card.model_copy(
         update={
             "name": name or card.name,
@@ -86,7 +84,6 @@ def export_model(
             "sightline": __version__,
         }
     )
-    batches = _batches(experiment, samples)
     images = [batch[0].cpu().numpy().astype(card.dtype) for batch in batches]
     path = path or Path(default_name(card, format))
     judge = None
@@ -101,24 +98,30 @@ def export_model(
 
 def default_name(card: ModelCard, format: Format) -> str:
     """The name of a file with how good it is: ``water_iou=0.9123.onnx``."""
-    metric = headline(card.metrics, HEADLINES[card.task])
-    score = "" if metric is None else f"_{metric.rpartition('/')[2]}={card.metrics[metric]:.4f}"
+    found = headline_of(card)
+    score = "" if found is None else f"_{found[0]}={found[1]:.4f}"
     precision = "" if card.precision == "fp32" else f"_{card.precision}"
     return f"{card.name}{score}{precision}.{format}"
 
 
-def _batches(experiment: Experiment, samples: int) -> list[Any]:
-    """Images with their targets, evenly from the first split that there is; none without a dataset."""
+def _batches(experiment: Experiment, split: str, samples: int) -> list[Any]:
+    """Images of a split with their targets, evenly from all of it."""
+    dataset = experiment.dataset(split)
+    count = min(samples, len(dataset))
+    chosen = np.linspace(0, len(dataset) - 1, count).round().astype(int).tolist()
+    return list(experiment.loader(split, training=False, dataset=Subset(dataset, chosen)))
+
+
+def _split(experiment: Experiment) -> str | None:
+    """The first split of `_SPLITS` that there is; None where the dataset is not at hand."""
     for split in _SPLITS:
         try:
             dataset = experiment.dataset(split)
         except (SightlineError, OSError):
-            return []
+            return None
         if dataset is not None and len(dataset):
-            count = min(samples, len(dataset))
-            chosen = np.linspace(0, len(dataset) - 1, count).round().astype(int).tolist()
-            return list(experiment.loader(split, training=False, dataset=Subset(dataset, chosen)))
-    return []
+            return split
+    return None
 
 
 def _size(card: ModelCard, images: Sequence[np.ndarray]) -> tuple[int, int]:
@@ -139,7 +142,7 @@ def _judge(
 
     def judge(predictor: Predictor) -> ExportCheck:
         measured = evaluate(task, experiment.model, batches, task.build_metrics(), experiment.ranks, part="")
-        metric = headline(measured, HEADLINES[card.task])
+        metric = headline(measured, card.task)
         count = sum(len(batch[0]) for batch in batches)
         if metric is None:
             return ExportCheck(images="real", count=count, largest_difference=0)

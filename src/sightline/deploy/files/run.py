@@ -32,13 +32,15 @@ _BEHIND = 32  # items that wait to be written
 class Summary:
     """What came of it.
 
-    ``done`` of the ``files``, ``resumed`` of these before. ``images`` counts frames too, ``pixels`` are
-    theirs. ``problems`` are sentences, one for each file that was not read, or not whole.
+    ``done`` of the ``files``, ``resumed`` of these before. ``images`` counts frames too, of which
+    there are ``frames``; ``pixels`` are theirs. ``problems`` are sentences, one for each file that was not
+    read, or not whole.
     """
 
     files: int = 0
     done: int = 0
     images: int = 0
+    frames: int = 0
     pixels: int = 0
     resumed: int = 0
     seconds: float = 0.0
@@ -55,6 +57,7 @@ def predict_files(
     target: str | Path,
     *,
     settings: FileSettings | None = None,
+    split: str | None = None,
     model_key: str | None = None,
     overwrite: bool = False,
     link: bool = False,
@@ -71,6 +74,7 @@ def predict_files(
         target: a ``.jsonl``, ``.csv`` or ``.parquet`` file, or a folder that becomes a dataset with the
             predictions as a task called ``predictions``.
         settings: how it is done.
+        split: of a dataset, only these samples.
         model_key: the name of the model, such as its hash, by which it is gone on with; None: begun anew.
         overwrite: whether a dataset that is there is replaced; a file always is.
         link: whether a dataset links to the images rather than holds copies.
@@ -82,7 +86,7 @@ def predict_files(
     """
     settings, target, began = settings or FileSettings(), Path(target), time.perf_counter()
     refuse_target(target, overwrite=overwrite)
-    sources = find_sources(inputs)
+    sources = find_sources(inputs, split)
     _refuse_useless(predictor.card, settings, sources)
     key = {"model": model_key or time.time_ns(), "settings": settings.model_dump(mode="json")}
     with Journal(target, key) as journal:
@@ -97,6 +101,9 @@ def predict_files(
                 summary.seconds = time.perf_counter() - began
                 if on_progress is not None:
                     on_progress(summary)
+        if not summary.images and not summary.resumed:
+            journal.remove()
+            raise SightlineError(f"nothing could be read; the first of {len(sources)}: {summary.problems[0]}")
         records = (record for record in journal.records() if record["file"] in wanted)
         if target.suffix == LINES:
             write_lines(records, target)
@@ -132,6 +139,7 @@ def _count(summary: Summary, judged: list[Judged]) -> None:
     for item, _ in judged:
         if isinstance(item, Loaded):
             summary.images += 1
+            summary.frames += item.frame is not None
             summary.pixels += item.fitted.place.height * item.fitted.place.width
         else:
             summary.done += 1

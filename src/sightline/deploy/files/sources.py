@@ -45,19 +45,22 @@ class Sources:
         return len(self.files)
 
 
-def find_sources(words: Sequence[str | Path]) -> Sources:
+def find_sources(words: Sequence[str | Path], split: str | None = None) -> Sources:
     """The files that ``words`` name: images, videos, folders (searched whole, hidden files left out), or the
-    folder or URL of one dataset.
+    folder or URL of one dataset, of which those of ``split``.
 
     Raises:
         SightlineError: there is no such file, one is neither image nor video, a folder holds none, or a
-            dataset is not alone.
+            dataset is not alone, or has no such split.
     """
     datasets = [word for word in words if _is_dataset(word)]
     if datasets:
         if len(words) > 1:
             raise SightlineError(f"{datasets[0]}: is a dataset, which stands alone; leave out the others.")
-        return _of_dataset(Dataset.from_path(datasets[0]))
+        dataset = Dataset.from_path(datasets[0], check_images=False)
+        return _of_dataset(dataset if split is None else dataset.create_split_dataset(split))
+    if split is not None:
+        raise SightlineError(f"split '{split}': is of a dataset, and there is none; leave it out.")
     found: list[tuple[Path, Path]] = []
     for word in words:
         found += _of_word(Path(word))
