@@ -4,9 +4,9 @@
     python benchmarks/cifar10.py FOLDER --quick       # seconds; holds to no bar
 
 Ours is what ``sightline train examples/cifar10.yaml`` does, from its first second to its last. The peer is
-torchvision's ResNet-18, its weights random, in a plain loop: SGD with momentum, flips and shifted crops, a rate
-that falls along a cosine over the time. Both are tested once, at the end, on the same images; the peer's time to
-test is not counted. Prints one JSON object a line; exits with 1 if a bar is missed.
+torchvision's ResNet-18, its weights random, in a plain loop: SGD with momentum, flips and shifted crops, a
+rate that falls along a cosine over the time. Both are tested once, at the end, on the same images; the time
+that the peer's test takes is not counted. Prints one JSON object a line; exits with 1 if a bar is missed.
 """
 
 import argparse
