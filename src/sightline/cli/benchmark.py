@@ -1,5 +1,6 @@
 """`sightline benchmark`: models of any origin, on one dataset."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,9 @@ def benchmark(
         ),
     ],
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    splits: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A split manifest that says what is in which split.")
+    ] = None,
     task: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="The dataset's task to compare with. Default: the only one."),
@@ -55,7 +59,7 @@ def benchmark(
     if len(words) < 2:
         raise SightlineError("name one model or more, then the dataset: sightline benchmark last cells.")
     *models, name = words
-    dataset = open_dataset(DatasetConfig(dataset=name)).create_split_dataset(split)
+    dataset = open_dataset(DatasetConfig(dataset=name, splits=splits)).create_split_dataset(split)
     results: list[tuple[str, Benchmark]] = []
     for model in models:
         note(f"measuring {model} on {len(dataset):,} images")

@@ -147,6 +147,8 @@ def training(
     yield from plan.choices
     yield Choice("trainer.monitor", monitor, "what the model is chosen by, on the validation split")
     yield Choice("trainer.mode", "max", "higher is better")
+    if "test" in situation.facts.counts:
+        yield Choice("trainer.test_at_end", True, "how good the chosen model is on images that chose nothing")
     if plan.updates >= _EMA_FROM:
         yield Choice("trainer.ema.decay", recipe.ema, "averaged weights are a little better, at no cost")
     yield Choice("trainer.clip_norm", CLIP_NORM, "one odd batch cannot ruin the weights")
