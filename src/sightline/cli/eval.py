@@ -1,11 +1,15 @@
 """`sightline eval`: measure a trained model."""
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sightline.cli.output import AsJson, note, print_fields, print_json
 from sightline.cli.reporting import NoReport
+from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
     from sightline.engine import Experiment
@@ -27,9 +31,20 @@ Last = Annotated[bool, typer.Option("--last", help="A run's last checkpoint rath
 
 
 def eval(
-    run: Trained,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|FILE",
+            help="A run (path, name, part of its name, 'last'), a checkpoint's or model's folder, a saved "
+            ".zip; or a file that `sightline export` made.",
+        ),
+    ],
     overrides: Overrides = None,
     split: Split = "test",
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DATASET", help="A dataset's folder, recipe or name; of a run: not its own."),
+    ] = None,
     last: Last = False,
     no_report: NoReport = False,
     as_json: AsJson = False,
@@ -48,10 +63,23 @@ def eval(
       sightline eval .data/experiments/20250101-120000-digits/checkpoints/step-00000135
 
       sightline eval last loader.eval_batch_size=256 trainer.device=cpu
+
+      sightline eval cells.onnx --data bccd
     """
     from sightline.cli.follow import metric_value
+    from sightline.deploy.card_files import format_of
     from sightline.engine.opening import opened
 
+    if format_of(Path(run)) is not None:
+        metrics = _of_file(run, data, split, overrides or ())
+        if as_json:
+            print_json(metrics)
+            return
+        note(f"{run}, {split}:")
+        print_fields((name, metric_value(value)) for name, value in metrics.items())
+        return
+    if data is not None:
+        overrides = [*(overrides or ()), f"task.data={json.dumps({'dataset': data})}"]
     experiment = opened(run, overrides or (), best=not last)
     measured = None if no_report else _measured(experiment, split)
     metrics = experiment.eval(split) if measured is None else measured.metrics
@@ -64,6 +92,18 @@ def eval(
         from sightline.reports.of_run import report_run
 
         note(f"report: {report_run(experiment, measured)}")
+
+
+def _of_file(file: str, data: str | None, split: str, overrides: Sequence[str]) -> dict[str, float]:
+    """The metrics of an exported file: those of its training, without the loss."""
+    from sightline.deploy import open_model
+    from sightline.deploy.evaluation import evaluate_file
+
+    if overrides:
+        raise SightlineError(f"{file}: has no spec, so there is nothing to replace in it.")
+    if data is None:
+        raise SightlineError(f"{file}: has no dataset of its own; say which with --data.")
+    return evaluate_file(open_model(file), data, split)
 
 
 def _measured(experiment: "Experiment", split: str) -> "Measured | None":

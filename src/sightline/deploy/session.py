@@ -14,7 +14,7 @@ _PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
     "coreml": "CoreMLExecutionProvider",
 }
-_QUIET = 3  # errors alone; onnxruntime warns of every constant that it folds
+_QUIET = 4  # what ends the process; all else is raised, or of no use to anybody
 
 
 class Session(Protocol):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -70,36 +71,75 @@ def export_module(
     exact = card.model_copy(update={"precision": "fp32"})
     reference = Graph(deepcopy(model).to(_CPU), exact).eval()
     check_outputs(reference, example_images(reference, *size, batch=1))
-    write, found = _writer(reference, card, format, size, images)
-    card = card.model_copy(update={"input": found})
-    noise = [] if images else _noise(reference, card, size)
+    work = _Work(reference, card, format, size, images, judge)
     try:
-        with written_whole(path) as staging:
-            write(card, staging)
-            session: Session = (
-                OnnxSession(staging, "cpu")
-                if format == "onnx"
-                else open_session(staging, format, card, "cpu", model=deepcopy(model))
-            )
-            differences = compare(TorchSession(reference, _CPU), session, [*images, *noise])
-            refuse_difference(differences, card)
-            check = ExportCheck(
-                images="real" if images else "random",
-                count=sum(map(len, images or noise)),
-                largest_difference=differences.scores,
-            )
-            if judge is not None:
-                judged = judge(Predictor(card, session))
-                check = check.model_copy(update=judged.model_dump(include={"metric", "before", "after"}))
-            card = card.model_copy(update={"check": check})
-            write(card, staging)
-    except OSError as error:
-        raise SightlineError(f"{path}: cannot be written ({error.strerror or error}).") from error
-    return card
+        return work.write(path, any_size=True)
+    except SightlineError as error:
+        if format not in ("onnx", "pt2") or isinstance(error.__cause__, OSError):
+            raise
+    # Some operations (adaptive pooling, say) come out right for the size alone that they were followed with.
+    return work.write(path, any_size=False)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """See `export_module`; ``reference`` is what the file is compared with."""
+
+    reference: Graph
+    card: ModelCard
+    format: Format
+    size: tuple[int, int]
+    images: Sequence[np.ndarray]
+    judge: Judge | None
+
+    def write(self, path: Path, *, any_size: bool) -> ModelCard:
+        """Write the file, for images of any size where that can be had, and return its card.
+
+        Raises:
+            SightlineError: it cannot be made, or is not what it was made of.
+        """
+        write, found = _writer(
+            self.reference, self.card, self.format, self.size, self.images, any_size=any_size
+        )
+        card = self.card.model_copy(update={"input": found})
+        try:
+            with written_whole(path) as staging:
+                write(card, staging)
+                card = card.model_copy(update={"check": self._checked(staging, card)})
+                write(card, staging)
+        except OSError as error:
+            raise SightlineError(f"{path}: cannot be written ({error.strerror or error}).") from error
+        return card
+
+    def _checked(self, staging: Path, card: ModelCard) -> ExportCheck:
+        session: Session
+        if self.format == "onnx":
+            session = OnnxSession(staging, "cpu")
+        else:
+            model = deepcopy(self.reference.model)
+            session = open_session(staging, self.format, card, "cpu", model=model)
+        shown = [*self.images, *_noise(self.reference, card, self.size)]
+        differences = compare(TorchSession(self.reference, _CPU), session, shown)
+        refuse_difference(differences, card)
+        check = ExportCheck(
+            images="real" if self.images else "random",
+            count=sum(map(len, self.images or shown)),
+            largest_difference=differences.scores,
+        )
+        if self.judge is None:
+            return check
+        judged = self.judge(Predictor(card, session))
+        return check.model_copy(update=judged.model_dump(include={"metric", "before", "after"}))
 
 
 def _writer(
-    reference: Graph, card: ModelCard, format: Format, size: tuple[int, int], images: Sequence[np.ndarray]
+    reference: Graph,
+    card: ModelCard,
+    format: Format,
+    size: tuple[int, int],
+    images: Sequence[np.ndarray],
+    *,
+    any_size: bool,
 ) -> tuple[Write, ModelInput]:
     """What writes the file, and which images that takes."""
     graph = reference
@@ -111,7 +151,7 @@ def _writer(
         batch = 2 if probed_input(reference, reference, *size).batch is None else 1
         module = traced(graph, example_images(graph, *size, batch=batch))
         return torchscript_writer(module), probed_input(module, graph, *size)
-    program, found = export_program(graph, *size)
+    program, found = export_program(graph, *size, any_size=any_size)
     if found.size is None:
         multiple = smallest_multiple(reference, *size) or 1
         found = found.model_copy(update={"multiple": max(multiple, found.multiple)})

@@ -27,11 +27,14 @@ def example_images(graph: Graph, height: int, width: int, batch: int = 2) -> Ten
     return noise.to(getattr(torch, graph.card.input.type))
 
 
-def export_program(graph: Graph, height: int, width: int) -> tuple[ExportedProgram, ModelInput]:
+def export_program(
+    graph: Graph, height: int, width: int, *, any_size: bool
+) -> tuple[ExportedProgram, ModelInput]:
     """The graph as a program, and which images that takes.
 
-    Tried are, until one works: any number of images of any size; any number of ``height`` x ``width``; one
-    image of that. What `torch.export` calls dynamic may still come out as one number, or as multiples of one.
+    Tried are, until one works: any number of images of any size (with ``any_size``); any number of ``height``
+    x ``width``; one image of that. What `torch.export` calls dynamic may still come out as one number, or as
+    multiples of one.
 
     Raises:
         SightlineError: `torch.export` cannot follow the model.
@@ -45,7 +48,7 @@ def export_program(graph: Graph, height: int, width: int) -> tuple[ExportedProgr
         (example_images(graph, height, width, batch=1), None),
     ]
     failure: Exception | None = None
-    for images, dynamic in attempts:
+    for images, dynamic in attempts if any_size else attempts[1:]:
         try:
             with without_advice():
                 program = torch.export.export(graph, (images,), dynamic_shapes={"images": dynamic})
