@@ -58,7 +58,33 @@ def test_layers_learn_the_slower_the_earlier() -> None:
         parameter_groups(nn.Linear(1, 1), 0.5)
 
 
+def test_norms_go_with_their_layer_and_what_follows_an_encoder_is_one_layer() -> None:
+    encoder = {
+        "conv1": nn.Conv2d(1, 1, 3),
+        "bn1": nn.BatchNorm2d(1),
+        "layer1": nn.Sequential(nn.Conv2d(1, 1, 3), nn.BatchNorm2d(1)),
+        "norm": nn.LayerNorm(1),
+    }
+    decoder = nn.Sequential(nn.Conv2d(1, 1, 3), nn.Conv2d(1, 1, 3))
+    patches = nn.Conv2d(1, 1, 3)
+    model = nn.ModuleDict(
+        {
+            "patches": patches,
+            "encoder": nn.ModuleDict(encoder),
+            "decoder": decoder,
+            "head": nn.Conv2d(1, 1, 1),
+        }
+    )
+    groups = parameter_groups(model, 0.5)
+    assert [(group["layer"], group["lr_scale"], len(group["params"])) for group in groups] == [
+        ("patches", 0.125, 2),
+        ("encoder.conv1", 0.25, 4),
+        ("encoder.layer1", 0.5, 6),
+        ("the rest", 1.0, 6),
+    ]
+
+
 def test_rates_by_layer_are_used(tmp_path: Path) -> None:
     spec = tiny_spec({"layer_decay": 0.1}, optimizer=component(torch.optim.SGD, lr=0.1))
     trainer = Experiment(spec, tmp_path).trainer()
-    assert [group["lr"] for group in trainer.optimizer.param_groups] == pytest.approx([0.001, 0.01, 0.1])
+    assert [group["lr"] for group in trainer.optimizer.param_groups] == pytest.approx([0.01, 0.1])

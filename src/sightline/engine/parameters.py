@@ -9,6 +9,9 @@ from torch.optim import Optimizer
 
 from sightline.errors import SightlineError
 
+_ENCODER = re.compile(r"(^|\.)(encoder|backbone)\.")
+_REST = "the rest"  # what follows the encoder
+
 
 def freeze(model: nn.Module, patterns: list[str]) -> list[str]:
     """Stop training the parameters whose names match; return their names.
@@ -50,7 +53,8 @@ def parameter_groups(model: nn.Module, layer_decay: float | None) -> list[dict[s
     Layers are numbered as in the parameters' names (``blocks.3.``, ``layer2.``, ``stages.1.``): the last
     one, and what has no number and comes after, has the whole learning rate, each before it ``layer_decay``
     times that of the next, and what comes before the first the least (as in BEiT, arXiv:2106.08254). A
-    group's ``lr_scale`` says so; `scale_rates` obeys it.
+    normalisation belongs to the layer before it. What follows an ``encoder`` or ``backbone`` is one layer, as
+    it is new. A group's ``lr_scale`` says so; `scale_rates` obeys it.
 
     Raises:
         SightlineError: there are no layers to tell apart.
@@ -58,27 +62,36 @@ def parameter_groups(model: nn.Module, layer_decay: float | None) -> list[dict[s
     trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     if layer_decay is None:
         return [{"params": [parameter for _, parameter in trained]}]
-    order: list[str] = []
-    for name, _ in trained:
-        layer = _layer(name)
-        if layer not in order:
-            order.append(layer)
-    if len(order) < 2:
+    layers = _layers(trained)
+    if len(layers) < 2:
         raise SightlineError(
             "trainer.layer_decay: the model has no layers to tell apart by their names; leave it out."
         )
-    groups = []
-    for number, layer in enumerate(order):
-        scale = layer_decay ** (len(order) - 1 - number)
-        members = [parameter for name, parameter in trained if _layer(name) == layer]
-        groups.append({"params": members, "lr_scale": scale, "layer": layer})
-    return groups
+    return [
+        {"params": members, "lr_scale": layer_decay ** (len(layers) - 1 - number), "layer": layer}
+        for number, (layer, members) in enumerate(layers.items())
+    ]
 
 
 def scale_rates(optimizer: Optimizer) -> None:
     """Multiply the learning rate of each group of a new optimizer with the group's ``lr_scale``."""
     for group in optimizer.param_groups:
         group["lr"] *= group.get("lr_scale", 1.0)
+
+
+def _layers(trained: list[tuple[str, nn.Parameter]]) -> dict[str, list[nn.Parameter]]:
+    """The parameters of each layer, the first layer first."""
+    ends = [number for number, (name, _) in enumerate(trained, start=1) if _ENCODER.search(name)]
+    end = max(ends, default=len(trained))
+    found: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in trained[:end]:
+        found.setdefault(_layer(name), []).append(parameter)
+    layers: dict[str, list[nn.Parameter]] = {}
+    for layer, members in found.items():
+        is_norm = all(parameter.ndim < 2 for parameter in members)
+        layers.setdefault(next(reversed(layers)) if is_norm and layers else layer, []).extend(members)
+    rest = [parameter for _, parameter in trained[end:]]
+    return layers | ({_REST: rest} if rest else {})
 
 
 def _layer(name: str) -> str:
