@@ -90,6 +90,7 @@ def test_images_are_mixed_in_training_alone(mixing: dict[str, float]) -> None:
     ("settings", "sentence"),
     [
         ({"multi_label": True, "mixup": 0.2}, "'mixup', 'cutmix' and 'label_smoothing' are for one class"),
+        ({"mix_share": 0.5}, "'mix_share' has no effect without 'mixup' or 'cutmix'"),
         ({"classes": ["red"]}, r"has \['red', 'green', 'blue'\]; leave them out"),
         ({"class_weights": [1.0]}, "there are 1 for 3 classes"),
         ({"model": Component(class_path="torch.nn.Identity"), "x": 1}, "unknown key 'x'"),

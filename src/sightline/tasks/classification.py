@@ -39,6 +39,8 @@ class ClassificationConfig(VisionConfig):
     arXiv:1710.09412)."""
     cutmix: Annotated[float, Field(ge=0)] = 0.0
     """The same with rectangles in place of shares (Yun et al. 2019, arXiv:1905.04899); with both, either."""
+    mix_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the batches that are mixed by ``mixup`` or ``cutmix``."""
     class_weights: Literal["balanced"] | list[Annotated[float, Field(ge=0)]] | None = None
     """How much each class counts; balanced: inversely to how often it is there in training, 1 on average."""
 
@@ -48,6 +50,8 @@ class ClassificationConfig(VisionConfig):
             raise ValueError(
                 "'mixup', 'cutmix' and 'label_smoothing' are for one class an image; leave them out"
             )
+        if self.mix_share < 1 and not (self.mixup or self.cutmix):
+            raise ValueError("'mix_share' has no effect without 'mixup' or 'cutmix'; leave it out")
         return self
 
 
@@ -79,7 +83,7 @@ class Classification(VisionTask[ClassificationConfig]):
     def forward(self, model: nn.Module, batch: Any) -> ClassificationOutputs:
         """What the model makes of the images, which are mixed in training where that is wanted."""
         images, mixed = self.normalize(batch[0]), None
-        if self._mixes and model.training:
+        if self._mixes and model.training and torch.rand(()) < self.config.mix_share:
             chosen = 0 if len(self._mixes) == 1 else int(torch.randint(2, ()))
             mix, alpha = self._mixes[chosen]
             images, mixed = mix(alpha=alpha, num_classes=len(self.classes))(images, self.targets(batch))
