@@ -183,7 +183,7 @@ def test_the_time_decides(tmp_path: Path) -> None:
     seconds = int(short.values["trainer"]["max_duration"].removesuffix("s"))
     assert 15 <= seconds < 30
     assert task_of(short)["preprocessing"]["size"][0] < 224
-    assert short.values["trainer"]["validate_every"].endswith("s")
+    assert short.values["trainer"]["validate_every"].endswith("ep")
     with pytest.raises(SightlineError, match="--time 3ep: give a time"):
         plan(path, "spec.yaml", machine=LAPTOP, time="3ep")
 

@@ -86,8 +86,8 @@ def write(made: "Plan", path: Path, *, overwrite: bool = False) -> None:
     """
     if path.exists() and not overwrite and path.read_text(encoding="utf-8") != made.yaml():
         raise SightlineError(
-            f"{path}: is there already, and may have your changes; train it, name another with -o, or "
-            "replace it with --overwrite."
+            f"{path}: is there already, and may have your changes; train it as it is, or replace it: "
+            "sightline plan ... --overwrite."
         )
     made.write(path)
 

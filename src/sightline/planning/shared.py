@@ -25,6 +25,7 @@ _MOST_WORKERS = 8
 _MEASURED_IMAGES = 200  # whose bands' mean and deviation are measured
 _EMA_FROM = 500  # updates
 _SURELY = 3  # times as fast as need be, so that what was measured elsewhere may be that wrong
+_FEW_EPOCHS = 4  # of fewer, validation comes more than once in each
 _VALIDATIONS = 20  # in a training, at most about
 _DIRECTIONS = re.compile(r"\b(left|right|clockwise|east|west)\b", re.IGNORECASE)
 _SIGNS = re.compile(r"[\w]{1,2}|zero|one|two|three|four|five|six|seven|eight|nine")
@@ -199,9 +200,14 @@ def _in_time(situation: Situation, seconds: int, epoch: float, updates_per_epoch
         return _Duration([duration, *_every(every)], MOST_EPOCHS * updates_per_epoch)
     about = f"about {epochs:,.0f} epochs of {_spoken(epoch)}" if epochs >= 1 else "less than an epoch"
     whole = f"{about}; the rest of {_spoken(situation.seconds or 0)} is for the start and the report"
-    every = max(1, round(max(seconds / _VALIDATIONS, min(epoch, seconds / 4))))
-    choices = [Choice("trainer.max_duration", f"{seconds}s", whole), *_every(f"{every}s")]
-    return _Duration(choices, round(epochs * updates_per_epoch))
+    updates = round(epochs * updates_per_epoch)
+    # Not by time, which a validation takes up too: on a slow machine there would be nothing else.
+    every = (
+        f"{round(epochs / _VALIDATIONS) or 1}ep"
+        if epochs >= _FEW_EPOCHS
+        else f"{updates // _FEW_EPOCHS or 1}ba"
+    )
+    return _Duration([Choice("trainer.max_duration", f"{seconds}s", whole), *_every(every)], updates)
 
 
 def _every(duration: str) -> list[Choice]:
