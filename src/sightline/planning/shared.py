@@ -10,6 +10,7 @@ from sightline.planning.choices import Choice
 from sightline.planning.facts import DatasetFacts
 from sightline.planning.machine import Machine
 from sightline.planning.measured import (
+    BF16_SHARE,
     CLIP_NORM,
     FEWEST_EPOCHS,
     LEAST_UPDATES,
@@ -44,7 +45,12 @@ class Situation:
         images = len(self.facts.training) * pixels / 1e6
         if self.machine.gpu is not None:
             return images * recipe.gpu_us_per_pixel
-        return images * recipe.cpu_us_per_pixel / self.machine.cpus
+        share = BF16_SHARE if self.uses_bf16(recipe) else 1.0
+        return images * recipe.cpu_us_per_pixel * share / self.machine.cpus
+
+    def uses_bf16(self, recipe: Recipe) -> bool:
+        """Whether the model is computed in bf16."""
+        return self.machine.gpu is not None or (recipe.bf16_on_cpu and self.machine.bf16_on_cpu)
 
     @property
     def training_seconds(self) -> float | None:
@@ -153,7 +159,7 @@ def training(
     if plan.updates >= _EMA_FROM:
         yield Choice("trainer.ema.decay", recipe.ema, "averaged weights are a little better, at no cost")
     yield Choice("trainer.clip_norm", CLIP_NORM, "one odd batch cannot ruin the weights")
-    if machine.gpu is not None or (recipe.bf16_on_cpu and machine.bf16_on_cpu):
+    if situation.uses_bf16(recipe):
         yield Choice("trainer.precision", "bf16", "faster here, and as good")
     yield Choice("trainer.channels_last", True, "the order in memory that convolutions like")
     if machine.gpus > 1:
