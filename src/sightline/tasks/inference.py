@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from sightline.data.images import as_eight_bits
 from sightline.data.predictions import Prediction
+from sightline.data.preprocessing import Preprocessing
 from sightline.tasks.vision import VisionTask
 from sightline.transforms.fit import FITTING, fitting_numbers
 
@@ -33,6 +34,11 @@ class TaskModel:
         """The names of the classes that predictions count."""
         return self.task.classes
 
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What the model is given of an image."""
+        return self.task.config.preprocessing
+
     def predict(self, images: Sequence[np.ndarray]) -> list[Prediction]:
         """What the model says of each image, in its own pixels.
 
@@ -42,7 +48,7 @@ class TaskModel:
         Raises:
             SightlineError: an image lacks a band that the model takes.
         """
-        preprocessing = self.task.config.preprocessing
+        preprocessing = self.preprocessing
         predictions: dict[int, Prediction] = {}
         waiting: dict[tuple[int, ...], list[tuple[int, np.ndarray, Tensor]]] = {}
         for number, image in enumerate(images):
