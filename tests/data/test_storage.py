@@ -158,3 +158,13 @@ def test_an_empty_image_is_not_stored(tmp_path: Path) -> None:
     with pytest.raises(SightlineError, match=r"empty\.png: is empty"):
         Dataset.from_samples([sample], INFO).write(tmp_path / "dataset")
     assert not (tmp_path / "dataset").exists()
+
+
+def test_images_that_are_named_by_their_content_are_linked_unread(tmp_path: Path) -> None:
+    written = classification_dataset(tmp_path / "images", {("train", "cat"): 2}).write(tmp_path / "first")
+    named = Path(written.samples["file_path"][0])
+    named.write_bytes(named.read_bytes() + b" ")  # another hash, which nobody sees
+    linked = written.write(tmp_path / "second", how="symlink")
+    stored = Path(linked.samples["file_path"][0])
+    assert stored == tmp_path / "second" / "data" / named.parent.name / named.name
+    assert stored.resolve() == named

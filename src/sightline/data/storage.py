@@ -196,6 +196,11 @@ def _storing(root: Path, how: Storing, replaced: str) -> Callable[[str], str]:
                 with suppress(OSError):  # not every file system has links
                     os.link(source, target_of(name))
                     return name
+            if how == "symlink" and (digest := digest_in(source)):  # of another dataset, and linked unread
+                name = image_name(digest, os.path.splitext(source)[1])  # noqa: PTH122
+                with suppress(FileExistsError):
+                    os.symlink(os.path.realpath(source), target_of(name))  # noqa: PTH211
+                return name
             with open(source, "rb", buffering=0) as stream:  # noqa: PTH123
                 content = stream.read() if os.fstat(stream.fileno()).st_size <= _SMALL else None
                 hashed = hashlib.file_digest(stream, "sha256") if content is None else hashlib.sha256(content)
