@@ -12,7 +12,7 @@ from sightline.models.segmentation.padding import Segmenter
 def small_unet(*, classes: int, channels: int = 3, width: int = 16, depth: int = 4) -> nn.Module:
     """A U-Net (arXiv:1505.04597) of residual blocks whose finest level has half the image's resolution.
 
-    At full resolution a convolution of few channels is mostly waiting for memory. So the stem halves the
+    At full resolution a convolution of few channels is mostly waiting for memory. So the first one halves the
     image, the logits are doubled bilinearly, and finer features are added to coarser ones, not laid beside
     them, which would double the work of the block that follows.
 
@@ -32,25 +32,32 @@ class SmallUnet(Segmenter):
         super().__init__()
         self.multiple = 2 ** (depth + 1)
         widths = [width * min(2**level, 8) for level in range(depth + 1)]
-        self.stem = nn.Sequential(ConvNorm(channels, width, stride=2), Residual(width))
-        self.encoder = nn.ModuleList(
-            nn.Sequential(ConvNorm(finer, coarser, stride=2), Residual(coarser))
-            for finer, coarser in pairwise(widths)
-        )
-        self.decoder = nn.ModuleList(
-            Joint(coarser, finer) for finer, coarser in reversed(list(pairwise(widths)))
-        )
+        self.encoder = nn.ModuleList(Level(*pair) for pair in pairwise([channels, *widths]))
+        self.decoder = nn.ModuleList(Joint(*pair) for pair in pairwise(reversed(widths)))
         self.head = nn.Conv2d(width, classes, 1)
 
     def logits(self, images: Tensor) -> Tensor:
         """See `Segmenter`."""
-        features = [self.stem(images)]
-        for stage in self.encoder:
-            features.append(stage(features[-1]))
+        features = [images]
+        for level in self.encoder:
+            features.append(level(features[-1]))
         joined = features.pop()
         for joint in self.decoder:
             joined = joint(joined, features.pop())
         return F.interpolate(self.head(joined), scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+class Level(nn.Module):
+    """Half the resolution, then a residual block."""
+
+    def __init__(self, finer: int, coarser: int) -> None:
+        super().__init__()
+        self.halve = ConvNorm(finer, coarser, stride=2)
+        self.block = Residual(coarser)
+
+    def forward(self, finer: Tensor) -> Tensor:
+        """Features (B, coarser, H / 2, W / 2)."""
+        return self.block(self.halve(finer))
 
 
 class Joint(nn.Module):
