@@ -156,7 +156,7 @@ FEW_IMAGES = 2_000
 
 LEAST_OBJECT = 12
 """Pixels of the model's input that the side of an object needs to be found well."""
-DETECT_SIDES_CPU, DETECT_SIDES_GPU = (256, 416), (320, 896)
+DETECT_SIDES_CPU, DETECT_SIDES_GPU = (320, 416), (416, 896)
 """The least and the largest longer side that images get for detection."""
 MOSAIC = 0.5
 """Share of the images that are put together of four, for detection."""
