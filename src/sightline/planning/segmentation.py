@@ -58,7 +58,8 @@ def _augment(situation: Situation, window: tuple[int, int] | None) -> Iterator[C
         height, width = facts.typical_size
         reason = f"windows of images of about {height} x {width}"
         if pixels_of(facts.typical_size) >= 4 * pixels_of(window):
-            reason += "; faster: cut them beforehand (`sightline dataset apply ... tile`)"
+            tiles = f"sightline dataset apply {facts.where} TILES 'tile size={window[0]}'"
+            reason += f"; with tiles an epoch sees all of them: {tiles}"
         yield Choice(
             f"{key}.0",
             {"class_path": "sightline.transforms.RandomWindow", "init_args": {"size": list(window)}},
