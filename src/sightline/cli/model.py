@@ -94,7 +94,7 @@ def show_model(
     _show(card, revision)
 
 
-@app.command()
+@app.command("push")
 def push(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `sightline export` made.")],
     name: Annotated[str | None, typer.Option(help="Of the model. Default: that in its card.")] = None,
@@ -120,7 +120,7 @@ def push(
     note(f"in {place.url}" if is_new else f"is in {place.url} already, since {revision.pushed_at}")
 
 
-@app.command()
+@app.command("pull")
 def pull(
     reference: Reference,
     output: Annotated[
