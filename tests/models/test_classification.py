@@ -46,6 +46,18 @@ def test_inceptions_give_one_tensor_and_prepare_images_for_their_weights_only() 
     assert model.transform_input is False
 
 
+@pytest.mark.parametrize("name", ["test_vit", "swin_s3_tiny_224"])
+def test_transformers_take_other_sizes_than_they_are_made_for(name: str) -> None:
+    small = {} if name == "test_vit" else {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 1, 1)}
+    assert classifier(name, classes=3, **small)(images(64, 96, channels=3)).shape == (2, 3)
+
+
+def test_a_transformer_can_be_made_for_one_size() -> None:
+    model = classifier("vit_tiny_patch16_224", classes=3, img_size=64, depth=1)
+    with pytest.raises(AssertionError, match="Input height"):
+        model(images(96, 96, channels=3))
+
+
 def test_options_reach_the_library() -> None:
     model: Any = classifier("resnet18", classes=3, drop_rate=0.25)
     assert model.drop_rate == 0.25

@@ -137,7 +137,9 @@ class Preprocessing(Config):
         mean = np.asarray(self.mean, dtype=np.float64).reshape(-1, 1, 1)
         std = np.asarray(self.std, dtype=np.float64).reshape(-1, 1, 1)
         factor = (1 / (self.scale * std)).astype(np.float32)
-        return images.astype(np.float32) * factor + (-mean / std).astype(np.float32)
+        result = np.multiply(images, factor, dtype=np.float32)  # in one pass, as memory is what this waits for
+        result += (-mean / std).astype(np.float32)
+        return result
 
     def choose_bands(self, image: np.ndarray, where: str = "image") -> np.ndarray:
         """The bands that the model takes of an image (height, width, bands) that holds all.

@@ -10,6 +10,7 @@ from typing import Any
 from sightline.errors import SightlineError
 
 _CACHE = 256  # MB of decoded blocks that GDAL keeps for all files; its default is 5 % of the memory
+_OPEN = 32  # files that a virtual raster keeps open; GDAL's default is 450, each with room for a block
 _REMOTE: dict[str, Any] = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing of what lies beside a remote file
     "GDAL_HTTP_CONNECTTIMEOUT": "20",
@@ -35,7 +36,7 @@ def gdal(remote: bool = False) -> Iterator[Any]:
     # That an image has no place on Earth is said by us, once; and a nodata value goes before an alpha band.
     for category in (rasterio.errors.NotGeoreferencedWarning, rasterio.errors.NodataShadowWarning):
         warnings.filterwarnings("ignore", category=category)
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE, **(_REMOTE if remote else {})):
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_MAX_DATASET_POOL_SIZE=_OPEN, **(_REMOTE if remote else {})):
         yield rasterio
 
 

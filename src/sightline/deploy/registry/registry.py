@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -80,7 +81,8 @@ class Registry:
     def __init__(self, where: str | Path | None = None) -> None:
         where = where or os.environ.get(VARIABLE) or LOCAL_REGISTRY
         url = remote_url(where)
-        self._place = Place.of_folder(Path(where).absolute()) if url is None else Place.at(url)
+        self._folder = Path(where).absolute() if url is None else None
+        self._place = Place.at(url) if url is not None else Place.of_folder(Path(where).absolute())
 
     @property
     def url(self) -> str:
@@ -108,7 +110,7 @@ class Registry:
         revision = Revision(
             name=name,
             revision=f"{now:%Y-%m-%d}-{digest[:8]}",
-            pushed_at=now.isoformat(timespec="seconds"),
+            pushed_at=now.isoformat(timespec="microseconds"),
             file=f"{name}{file.suffix}",
             size_bytes=file.stat().st_size,
             sha256=digest,
@@ -195,6 +197,10 @@ class Registry:
             folder = f"{revision.name}/{revision.revision}"
             self._place.delete([f"{folder}/{_FACTS}"])  # first, as without it there is no revision
             self._place.delete([revision.object_name])
+            if self._folder is not None:  # an object store has no folders to leave behind
+                with suppress(OSError):  # it is not empty
+                    (self._folder / folder).rmdir()
+                    (self._folder / revision.name).rmdir()
         return found
 
     def _revisions(self, prefix: str) -> Iterator[Revision]:
@@ -209,7 +215,7 @@ class Registry:
     def _read(self, name: str) -> Revision:
         try:
             return Revision(**json.loads(b"".join(self._place.chunks(name))))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, SightlineError) as error:
             raise SightlineError(f"{self.url}/{name}: is damaged ({error}).") from error
 
 

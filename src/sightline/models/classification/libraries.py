@@ -5,28 +5,23 @@ from typing import Any
 from torch import nn
 
 from sightline.models.constructing import constructed
+from sightline.models.image_sizes import any_size
 from sightline.models.layers import replace_first_convolution
 
 _INCEPTIONS = ("googlenet", "inception_v3")
 
 
 def timm_classifier(name: str, classes: int, channels: int, options: dict[str, Any]) -> nn.Module:
-    """A model of timm with random weights.
+    """A model of timm with random weights, for images of any size where it can be.
 
     Raises:
         SightlineError: an option is refused.
     """
     import timm
 
-    return constructed(
-        f"timm/{name}",
-        timm.create_model,
-        options,
-        model_name=name,
-        num_classes=classes,
-        in_chans=channels,
-        pretrained=False,
-    )
+    settled: dict[str, Any] = {"num_classes": classes, "in_chans": channels, "pretrained": False}
+    settled |= any_size(name, options)
+    return constructed(f"timm/{name}", timm.create_model, options, model_name=name, **settled)
 
 
 def torchvision_classifier(
