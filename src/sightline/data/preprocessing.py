@@ -137,7 +137,9 @@ class Preprocessing(Config):
         mean = np.asarray(self.mean, dtype=np.float64).reshape(-1, 1, 1)
         std = np.asarray(self.std, dtype=np.float64).reshape(-1, 1, 1)
         factor = (1 / (self.scale * std)).astype(np.float32)
-        result = np.multiply(images, factor, dtype=np.float32)  # in one pass, as memory is what this waits for
+        result = np.multiply(
+            images, factor, dtype=np.float32
+        )  # in one pass, as memory is what this waits for
         result += (-mean / std).astype(np.float32)
         return result
 

@@ -26,6 +26,7 @@ def refuse_unused(spec: Spec, task: Task, *, validates: bool) -> None:
 def _unused(spec: Spec, task: Task, validates: bool) -> Iterator[tuple[str, str]]:
     if spec.model is not None and type(task).build_model is not Task.build_model:
         yield place_of(spec, "model"), f"{type(task).__name__} builds its own model"
+
     def tests() -> bool:
         return spec.data.test is not None or task.build_dataset("test") is not None
 

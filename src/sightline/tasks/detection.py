@@ -35,7 +35,8 @@ class DetectionOutputs(NamedTuple):
 
     losses: dict[str, Tensor] | None
     raw: Any
-    model: nn.Module
+    model: Any
+    """The model itself, which knows how to read ``raw``: its ``detections``."""
 
 
 class Detection(VisionTask[DetectionConfig]):

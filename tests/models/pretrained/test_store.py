@@ -67,7 +67,12 @@ def test_weights_of_timm(tmp_path: Path) -> None:
 def test_a_cache_of_the_library_is_enough(tmp_path: Path) -> None:
     weights = classifier("test_resnet", classes=1000).state_dict()
     in_hub_cache(tmp_path, "timm/test_resnet.r160_in1k", weights)
+    torch.manual_seed(0)
     model = classifier("test_resnet", classes=3, channels=1, pretrained=True)
+    drawn = torch.rand(1)
+    torch.manual_seed(0)
+    classifier("test_resnet", classes=3, channels=1)
+    assert torch.equal(torch.rand(1), drawn)  # what is random afterwards does not depend on the weights
     torch.testing.assert_close(
         model.state_dict()["conv1.0.weight"], weights["conv1.0.weight"].sum(1, keepdim=True)
     )

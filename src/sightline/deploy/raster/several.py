@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sightline.deploy.raster.outputs import POLYGON_SUFFIXES, RASTER_SUFFIXES
-from sightline.deploy.raster.predict import Progress, RasterResult, predict_raster
+from sightline.deploy.raster.predict import Destination, Progress, RasterResult, predict_raster
 from sightline.deploy.raster.settings import RasterSettings
 from sightline.deploy.raster.symmetry import Model
 from sightline.errors import SightlineError
@@ -42,6 +42,7 @@ def predict_rasters(
     classes: Sequence[str],
     settings: RasterSettings | None = None,
     suffix: str = ".tif",
+    output: Callable[[Path], Destination] = Path,
     channels: int | None = None,
     resume_key: str | None = None,
     skip_existing: bool = False,
@@ -56,6 +57,7 @@ def predict_rasters(
         classes: names of the classes.
         settings: how it is applied.
         suffix: ``.tif`` for class maps, ``.geojson`` or ``.gpkg`` for polygons.
+        output: from the path of a result to the output with its settings.
         channels: how many bands the model takes.
         resume_key: the name of the model, which lets interrupted work go on.
         skip_existing: leave out sources whose result is there.
@@ -80,7 +82,7 @@ def predict_rasters(
 
         try:
             results[source] = predict_raster(
-                source, target, model, classes=classes, settings=settings, channels=channels,
+                source, output(target), model, classes=classes, settings=settings, channels=channels,
                 resume_key=resume_key, progress=report,
             )  # fmt: skip
         except SightlineError as error:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -91,7 +92,8 @@ def _fetched(source: Source) -> dict[str, Tensor]:
     if path.is_file():
         return read_weights_file(path)
     try:
-        return source.fetch()
+        with torch.random.fork_rng(devices=()):  # libraries build a model to load into
+            return source.fetch()
     except Exception as error:  # each library, and each of its HTTP clients, has its own
         reason = " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
         raise SightlineError(
