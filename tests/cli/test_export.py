@@ -96,4 +96,4 @@ def test_serve_says_where_it_is_and_ends_on_a_signal(ada: Person) -> None:
         assert process.wait(20) == 0
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
