@@ -57,7 +57,9 @@ def test_the_answer_is_that_of_the_predictor(tmp_path: Path) -> None:
         assert (answer["height"], answer["width"]) == (48, 64)
         assert [one["box"] for one in answer["objects"]] == [[16, 16, 24, 24]]
         assert "picture" not in answer
-        assert client.post("/predict?threshold=1", content=_file(square(16))).json()["objects"] == []
+        dim = _file(square(16, colour=(200, 200, 200)))
+        assert len(client.post("/predict?threshold=0.7", content=dim).json()["objects"]) == 1
+        assert client.post("/predict?threshold=0.9", content=dim).json()["objects"] == []
         answer = client.post("/predict?picture=true", content=_file(square(16))).json()
         picture = Image.open(io.BytesIO(base64.b64decode(answer["picture"].partition(",")[2])))
         assert picture.format == "JPEG"
