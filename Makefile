@@ -20,8 +20,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/sightline demo
 
+# A thread for each of the processes: more would wait for each other.
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
 # Launchers, Slurm and random kills of several ranks: minutes each.
 test-slow: $(READY)

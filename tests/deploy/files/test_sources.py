@@ -14,7 +14,8 @@ def test_files_and_folders_in_order_and_named_apart(tmp_path: Path) -> None:
     write_squares(tmp_path / "a" / ".hidden", 1)
     (tmp_path / "a" / "notes.txt").write_text("dear diary")
     write_squares(tmp_path / "b", 1)
-    found = find_sources([tmp_path / "b" / "000.png", tmp_path / "a", tmp_path / "b"])
+    write_squares(tmp_path / "c", 1)
+    found = find_sources([tmp_path / "b" / "000.png", tmp_path / "a", tmp_path / "b", tmp_path / "c"])
     assert [source.name for source in found.files] == ["000", "deep/000", "deep/001", "000-2"]
     assert [Path(source.path).name for source in found.files] == ["000.png", "000.png", "001.png", "000.png"]
     assert found.dataset is None

@@ -164,9 +164,9 @@ def _coordinate_system(crs: "CRS | None") -> tuple[int, list[tuple[str, int, str
     ]
     if crs is None:
         return -1, rows
-    authority = crs.to_authority()
-    organization, number = (authority[0], int(authority[1])) if authority else ("NONE", _OWN_CRS)
-    name = f"{organization}:{number}" if authority else "of the raster"
+    organization, number, name = "NONE", _OWN_CRS, "of the raster"
+    if (authority := crs.to_authority()) and authority[1].isdigit():
+        organization, number, name = authority[0], int(authority[1]), ":".join(authority)
     return number, [*rows, (name, number, organization, number, crs.to_wkt())]
 
 

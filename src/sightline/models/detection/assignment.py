@@ -78,6 +78,11 @@ def assign(
     claimed = overlaps.new_zeros(images * locations)
     claimed = claimed.scatter_reduce(0, places.flatten(), overlaps.flatten(), "amax")
     won = (overlaps > 0) & (overlaps == claimed[places])
+    # Of boxes that overlap a place's equally, the first has it.
+    rows = torch.arange(len(places), device=places.device)[:, None].expand_as(places)
+    first = rows.new_full((images * locations,), len(places))
+    first = first.scatter_reduce(0, places.flatten(), rows.masked_fill(~won, len(places)).flatten(), "amin")
+    won &= rows == first[places]
 
     alignment, overlaps = alignment * won, overlaps * won
     best = alignment.amax(dim=1, keepdim=True).clamp(min=torch.finfo(alignment.dtype).tiny)
