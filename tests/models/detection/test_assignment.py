@@ -71,6 +71,13 @@ def test_a_box_between_the_places_has_the_ones_next_to_it() -> None:
     assert set(found.places[0][found.quality[0] > 0].tolist()) == {27, 28, 35, 36}
 
 
+def test_two_boxes_that_nothing_overlaps_yet_are_both_learned() -> None:
+    boxes = torch.tensor([[0.0, 0, 64, 64]]).expand(1, PLACES, 4)
+    targets = [_target((31.9, 31.9, 32.0, 32.0), (32.0, 32.0, 32.1, 32.1), labels=[0, 1])]
+    found = _assigned(targets, torch.full((1, PLACES, 2), 0.5), boxes)
+    assert (found.quality.amax(dim=1) > 0).all()
+
+
 def test_images_have_places_of_their_own() -> None:
     boxes = _around(POINTS, 8.0).expand(3, PLACES, 4)
     box = (8.0, 8.0, 24.0, 24.0)
@@ -84,7 +91,7 @@ def test_no_boxes_at_all() -> None:
     assert found.places.shape == found.quality.shape == (0, 10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_every_box_is_learned_by_its_own_places_unless_others_have_them_all(data: st.DataObject) -> None:
     seed = data.draw(st.integers(0, 2**31))
@@ -92,8 +99,8 @@ def test_every_box_is_learned_by_its_own_places_unless_others_have_them_all(data
     counts = data.draw(st.lists(st.integers(0, 6), min_size=1, max_size=3))
     targets = []
     for count in counts:
-        corners = torch.rand(count, 2, generator=generator) * (SIZE - 1)
-        sizes = torch.rand(count, 2, generator=generator) ** 3 * SIZE
+        corners = torch.rand(count, 2, generator=generator) * (SIZE - 4)
+        sizes = 4 + torch.rand(count, 2, generator=generator) ** 3 * SIZE  # too large to tie at a thousandth
         boxes = torch.cat([corners, (corners + sizes).clamp(max=SIZE)], dim=1)
         targets.append({"boxes": boxes, "labels": torch.randint(3, (count,), generator=generator)})
     scores = torch.rand(len(counts), PLACES, 3, generator=generator)
