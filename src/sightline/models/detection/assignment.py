@@ -53,9 +53,9 @@ def assign(
     """Task-aligned assignment (TOOD, Feng et al. 2021, arXiv:2108.07755): who says it best so far, learns it.
 
     A box goes to the ``most`` locations inside it for which ``score ** score_power * IoU ** overlap_power``
-    is highest. A location that several boxes want goes to the one that it overlaps most, or to all that it
-    overlaps equally. The quality is the alignment, scaled for each box so that its best location is to score
-    as high as it overlaps.
+    is highest. A location that several boxes want goes to the one that it overlaps most, or the first of
+    those that it overlaps equally. The quality is the alignment, scaled for each box so that its best location
+    is to score as high as it overlaps.
 
     Unlike in the paper, a box smaller than the finest stride reaches to the locations next to it, and an
     overlap counts as a thousandth at least: a box that nothing overlaps yet is learned all the same.
