@@ -54,8 +54,8 @@ def assign(
 
     A box goes to the ``most`` locations inside it for which ``score ** score_power * IoU ** overlap_power``
     is highest. A location that several boxes want goes to the one that it overlaps most, or the first of
-    those that it overlaps equally. The quality is the alignment, scaled for each box so that its best location
-    is to score as high as it overlaps.
+    those that it overlaps equally. The quality is the alignment, scaled for each box so that its best
+    location is to score as high as it overlaps.
 
     Unlike in the paper, a box smaller than the finest stride reaches to the locations next to it, and an
     overlap counts as a thousandth at least: a box that nothing overlaps yet is learned all the same.
