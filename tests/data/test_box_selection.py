@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sightline.data import box_selection
 from sightline.data.box_selection import BoxSelection, not_suppressed
 from sightline.errors import SightlineError
 
@@ -11,7 +12,7 @@ _ROWS = st.lists(st.tuples(*[st.integers(0, 12)] * 4, st.integers(0, 1)), max_si
 """Left, top, width, height and class of boxes."""
 
 
-def _greedy(boxes: np.ndarray, labels: np.ndarray, threshold: float) -> list[bool]:
+def _greedy(boxes: np.ndarray, labels: np.ndarray, threshold: float) -> list[int]:
     """Non-maximum suppression as it is usually told, in exact arithmetic for whole pixels."""
     kept: list[int] = []
     for number, (left, top, right, bottom) in enumerate(boxes.tolist()):
@@ -25,19 +26,21 @@ def _greedy(boxes: np.ndarray, labels: np.ndarray, threshold: float) -> list[boo
                 break
         else:
             kept.append(number)
-    return [number in kept for number in range(len(boxes))]
+    return kept
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.tuples(*[st.integers(0, 12)] * 4, st.integers(0, 1)), max_size=25),
-    st.sampled_from([0.25, 0.5]),
-)
-def test_suppression_is_greedy(rows: list[tuple[int, ...]], threshold: float) -> None:
+@given(_ROWS, st.sampled_from([0.25, 0.5]), st.integers(1, 30), st.sampled_from([1, 3, 256]))
+def test_suppression_is_greedy(
+    rows: list[tuple[int, ...]], threshold: float, most: int, at_once: int
+) -> None:
     table = np.array(rows, dtype=np.float32).reshape(-1, 5)
     boxes = np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1)
     labels = table[:, 4].astype(np.int64)
-    assert not_suppressed(boxes, labels, threshold).tolist() == _greedy(boxes, labels, threshold)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(box_selection, "_AT_ONCE", at_once)
+        found = not_suppressed(boxes, labels, threshold, most)
+    assert found.tolist() == _greedy(boxes, labels, threshold)[:most]
 
 
 def test_sure_boxes_first_and_each_object_once() -> None:

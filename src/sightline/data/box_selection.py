@@ -8,6 +8,8 @@ from pydantic import Field
 from sightline.config import Config
 from sightline.data.predictions import Detections
 
+_AT_ONCE = 256  # boxes that are compared with each other
+
 
 class BoxSelection(Config):
     """Which of a detector's boxes are kept: sure enough, not twice, and not too many.
@@ -39,32 +41,60 @@ class BoxSelection(Config):
         order = np.argsort(-found, kind="stable")[: self.max_candidates]
         places, labels, found = places[order], labels[order], found[order]
         chosen = (boxes[places] if boxes.ndim == 2 else boxes[places, labels]).astype(np.float32)
-        if self.nms_threshold is not None:
-            kept = not_suppressed(chosen, labels, self.nms_threshold)
-            chosen, found, labels = chosen[kept], found[kept], labels[kept]
         most = self.max_detections
+        if self.nms_threshold is not None:
+            kept = not_suppressed(chosen, labels, self.nms_threshold, most)
+            chosen, found, labels = chosen[kept], found[kept], labels[kept]
         return Detections(chosen[:most], found[:most].astype(np.float32), labels[:most].astype(np.int64))
 
 
-def not_suppressed(boxes: np.ndarray, labels: np.ndarray, threshold: float) -> np.ndarray:
-    """Which of ``boxes`` (N, 4), highest score first, greedy non-maximum suppression keeps, bool (N,).
+def not_suppressed(boxes: np.ndarray, labels: np.ndarray, threshold: float, most: int) -> np.ndarray:
+    """Which of ``boxes`` (N, 4), highest score first, greedy non-maximum suppression keeps: indices.
+
+    It ends where ``most`` are kept. Boxes are taken some hundred at a time, so that what is compared stays in
+    the processor's cache: those that a box kept before suppresses go first, then they are compared with each
+    other.
+    """
+    kept = np.zeros(0, dtype=np.int64)
+    for start in range(0, len(boxes), _AT_ONCE):
+        block = np.arange(start, min(start + _AT_ONCE, len(boxes)))
+        if len(kept):
+            hidden = _suppresses(boxes[kept], labels[kept], boxes[block], labels[block], threshold)
+            block = block[~hidden.any(axis=0)]
+        among = _suppresses(boxes[block], labels[block], boxes[block], labels[block], threshold)
+        kept = np.concatenate([kept, block[_kept(np.triu(among, 1))]])
+        if len(kept) >= most:
+            break
+    return kept[:most]
+
+
+def _kept(suppresses: np.ndarray) -> np.ndarray:
+    """Which boxes are kept, bool (N,); ``suppresses[i, j]``: box i would suppress box j, of a lower score.
 
     A box is kept unless one that is kept before it suppresses it. Assuming all to be kept and applying
     this to all at once, again and again, is right for one more box each time, and ends when nothing
     changes: after as many rounds as the longest chain of boxes that suppress each other, which is short
     (Cluster-NMS, Zheng et al. 2020, arXiv:2005.03572).
     """
-    left, top, right, bottom = boxes.T
-    areas = (right - left) * (bottom - top)
-    width = (np.minimum(right[:, None], right) - np.maximum(left[:, None], left)).clip(0)
-    height = (np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)).clip(0)
-    shared = width * height
-    # Of the first to the second in order; a product, as 0/0 of two empty boxes would be no number.
-    suppresses = shared > np.float32(threshold) * (areas[:, None] + areas - shared)
-    suppresses = np.triu(suppresses & (labels[:, None] == labels), 1)
-    kept = np.ones(len(boxes), dtype=bool)
+    kept = np.ones(len(suppresses), dtype=bool)
     while True:
-        still = ~suppresses[kept].any(axis=0)
+        still: np.ndarray = ~suppresses[kept].any(axis=0)
         if (still == kept).all():
             return kept
         kept = still
+
+
+def _suppresses(
+    ones: np.ndarray, labels: np.ndarray, others: np.ndarray, other_labels: np.ndarray, threshold: float
+) -> np.ndarray:
+    """Which of ``ones`` (N, 4) overlap too much with which ``others`` (M, 4) of their class: bool (N, M)."""
+    left, top, right, bottom = ones.T[..., None]
+    other_left, other_top, other_right, other_bottom = others.T
+    areas = (right - left) * (bottom - top)
+    other_areas = (other_right - other_left) * (other_bottom - other_top)
+    width = (np.minimum(right, other_right) - np.maximum(left, other_left)).clip(0)
+    height = (np.minimum(bottom, other_bottom) - np.maximum(top, other_top)).clip(0)
+    shared = width * height
+    # A product, as 0/0 of two empty boxes would be no number.
+    too_much = shared > np.float32(threshold) * (areas + other_areas - shared)
+    return too_much & (labels[:, None] == other_labels)
