@@ -20,6 +20,8 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def ours(model: Path, image: Path, result: Path, half: bool = False) -> float:
+    import rasterio.shutil  # noqa: F401 (which the others have imported by now as well)
+
     from sightline.deploy.raster import RasterSettings, TileSettings, predict_raster
 
     tiles = TileSettings(tile=TILE, overlap=0.5, margin=0) if half else TileSettings(tile=TILE)

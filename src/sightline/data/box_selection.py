@@ -78,8 +78,8 @@ def _kept(suppresses: np.ndarray) -> np.ndarray:
     """
     kept = np.ones(len(suppresses), dtype=bool)
     while True:
-        still: np.ndarray = ~suppresses[kept].any(axis=0)
-        if (still == kept).all():
+        still = np.logical_not(suppresses[kept].any(axis=0))
+        if np.array_equal(still, kept):
             return kept
         kept = still
 
