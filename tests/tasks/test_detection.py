@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -62,6 +63,32 @@ def test_boxes_are_judged_in_the_images_own_pixels(tmp_path: Path) -> None:
         assert isinstance(found, Detections)
         expected = [box.to_pixels(64, 48) for box in sample.bboxes or []]
         assert found.boxes.tolist() == [pytest.approx(box, abs=1e-3) for box in expected]
+
+
+def test_batches_count_by_what_the_models_losses_are_a_mean_over(tmp_path: Path) -> None:
+    """Two batches that are accumulated update like one large batch, however their boxes are shared out."""
+    task = Detection(
+        DetectionConfig.model_validate(
+            {"data": {"dataset": str(rectangles(tmp_path))}, "model": {"name": "light"}}
+        )
+    )
+    dataset = task.build_dataset("train")
+    assert dataset is not None
+    crowded, empty = dataset[0], dataset[1]
+    boxes = torch.tensor([[4.0, 4.0, 20.0, 20.0], [30.0, 8.0, 50.0, 40.0], [8.0, 24.0, 28.0, 44.0]])
+    crowded[1]["boxes"], crowded[1]["labels"] = boxes, torch.zeros(3, dtype=torch.int64)
+    empty[1]["boxes"], empty[1]["labels"] = boxes[:0], torch.zeros(0, dtype=torch.int64)
+    apart = [collate([one]) for one in (crowded, empty)]
+    together = collate([crowded, empty])
+    assert [task.loss_weight(batch) for batch in apart] == [1, 1]  # images, as no model was built
+    torch.manual_seed(0)
+    model = task.build_model().eval()  # batch normalisation would see other batches
+    assert [task.loss_weight(batch) for batch in apart] == [3, 1]
+
+    def loss(batch: Any) -> float:
+        return sum(value.item() for value in task.compute_loss(task.forward(model, batch), batch).values())
+
+    assert loss(together) == pytest.approx((3 * loss(apart[0]) + loss(apart[1])) / 4, rel=1e-5)
 
 
 def test_a_dataset_without_boxes_is_refused_by_name(tmp_path: Path) -> None:

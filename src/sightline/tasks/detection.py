@@ -1,6 +1,6 @@
 """Objects as boxes with classes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -47,9 +47,14 @@ class Detection(VisionTask[DetectionConfig]):
 
     primitives = (Bbox, Bitmask, Polygon)
 
+    _weigh: Callable[[list[dict[str, Tensor]]], int] = staticmethod(len)
+    """The ``loss_weight`` of the model that was built; the number of images with a model of the caller's."""
+
     def build_model(self) -> nn.Module:
         """See `Task`."""
-        return self._build_model(detector, self.config.model)
+        model = self._build_model(detector, self.config.model)
+        self._weigh = model.loss_weight
+        return model
 
     def build_metrics(self) -> dict[str, Any]:
         """See `Task`."""
@@ -67,6 +72,10 @@ class Detection(VisionTask[DetectionConfig]):
         """The model's own losses by name."""
         del batch
         return outputs.losses
+
+    def loss_weight(self, batch: Any) -> int:
+        """What the losses of the model that was built are a mean over: images, or the boxes in them."""
+        return self._weigh(self._in_model(batch[1]))
 
     def compute_predictions(self, outputs: DetectionOutputs, batch: Any) -> list[dict[str, Tensor]]:
         """Boxes, scores and labels of each image."""
