@@ -61,6 +61,13 @@ def test_training_and_evaluating_leave_reports(me: Person) -> None:
     me.ok("eval", RUN)  # again, over the one before
 
 
+def test_the_end_of_a_training_says_how_the_test_went(me: Person) -> None:
+    lines = me.ok("train", "coloured.yaml", "trainer.test_at_end=true", "-q", "--no-report").out.splitlines()
+    names = [line.split()[0] for line in lines]
+    assert {"validation/accuracy", "test/accuracy", "test/loss"} <= set(names)
+    assert not [name for name in names if name.count("/") > 1], "classes one by one are in the report"
+
+
 def test_reports_are_left_out_where_asked(me: Person) -> None:
     found = me.ok("train", "coloured.yaml", "--folder", RUN, "--json", "--no-report").json
     assert found["report"] is None

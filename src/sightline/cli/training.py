@@ -76,7 +76,9 @@ def report(folder: Path, as_json: bool, page: Path | None = None) -> None:
         model_json = {"folder": str(model), **kept} if kept else None
         print_json(run_json(row) | {"model": model_json, "report": None if page is None else str(page)})
         return
-    numbers = kept.get("metrics") or {name: each.last for name, each in row.metrics.items()}
+    ended = {name: each.last for name, each in row.metrics.items()}
+    tested = {name: value for name, value in ended.items() if name.startswith("test/")}
+    numbers = {**kept["metrics"], **tested} if kept.get("metrics") else ended
     print_fields(
         [
             ("run", _relative(folder)),
@@ -85,7 +87,8 @@ def report(folder: Path, as_json: bool, page: Path | None = None) -> None:
                 "model",
                 f"{_relative(model)}: epoch {kept['epoch']}, update {kept['step']:,}" if kept else None,
             ),
-            *((name, metric_value(value)) for name, value in numbers.items()),
+            # Those of single classes are in the report, and in `sightline runs show`.
+            *((name, metric_value(value)) for name, value in numbers.items() if name.count("/") < 2),
             ("report", None if page is None else _relative(page)),
         ]
     )
