@@ -53,6 +53,8 @@ class LeaseMachine(RuleBasedStateMachine):
     @rule()
     def submit(self) -> None:
         if len(self.known) < 3:
+            # Of those that were queued in the same moment, random ids would say which is leased first.
+            self.wait(1 / 64)  # exact in binary and in microseconds
             self.known[self.scene.submit()] = Known()
 
     @rule(target=held)
