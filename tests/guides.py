@@ -41,5 +41,15 @@ def run_guide(
                 exec(compile(snippet, f"docs/{name}, snippet {number}", "exec"), names)
             elif kind == "sh" and option != "no-run":
                 for line in snippet.splitlines():
-                    person.ok(*shlex.split(line, comments=True)[1:])
+                    person.ok(*_words(line)[1:])
     return counts
+
+
+def _words(line: str) -> list[str]:
+    """The words of a command as a shell would give them, patterns of files expanded."""
+    words = shlex.split(line, comments=True)
+    return [
+        one
+        for word in words
+        for one in (sorted(map(str, Path().glob(word))) if "*" in word else []) or [word]
+    ]
