@@ -1,10 +1,14 @@
-"""The loops that `loop.py` measures: ``loop_contenders.py NAME STEPS`` prints microseconds per step."""
+"""The loops that `loop.py` measures: ``loop_contenders.py NAME STEPS`` prints JSON, microseconds per step."""
 
 # The peers live in environments of their own.
 # pyright: reportMissingImports=false
 
+import json
+import statistics
 import sys
 import time
+from collections.abc import Iterator
+from itertools import count, islice
 from typing import Any
 
 import torch
@@ -12,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-WARM_UP = 100  # steps before the clock starts
+BLOCK = 100  # steps that are timed together
 
 
 def network() -> nn.Module:
@@ -60,34 +64,50 @@ class Items(Dataset):
 
 
 class Clock:
-    """Starts after the warm-up and tells the mean of what follows."""
+    """Times blocks of steps of a loop, and after each one a block of bare steps in the same process.
 
-    def __init__(self, steps: int) -> None:
-        self._steps, self._seen = steps, 0
-        self.started = self.ended = 0.0
+    So whatever else the machine does meets both; the difference of two processes would be lost in it.
+    """
+
+    def __init__(self) -> None:
+        self._bare, self._seen, self._began = bare_steps(), 0, 0.0
+        self._steps_s: list[float] = []
+        self._bare_s: list[float] = []
 
     def tick(self) -> None:
+        """To be called after each step."""
         self._seen += 1
-        if self._seen == WARM_UP:
-            self.started = time.perf_counter()
-        if self._seen == self._steps:
-            self.ended = time.perf_counter()
+        if self._seen % BLOCK:
+            return
+        ended = time.perf_counter()
+        for _ in islice(self._bare, BLOCK):
+            pass
+        if self._seen > BLOCK:  # the first block warms up
+            self._steps_s.append(ended - self._began)
+            self._bare_s.append(time.perf_counter() - ended)
+        self._began = time.perf_counter()
 
-    @property
-    def microseconds(self) -> float:
-        return (self.ended - self.started) / (self._steps - WARM_UP) * 1e6
+    def result(self) -> dict[str, float]:
+        """Medians, in microseconds per step."""
+        added = [one - other for one, other in zip(self._steps_s, self._bare_s, strict=True)]
+        return {
+            "added": statistics.median(added) / BLOCK * 1e6,
+            "bare": statistics.median(self._bare_s) / BLOCK * 1e6,
+        }
 
 
-def bare(steps: int, clock: Clock) -> None:
-    model = network()
+def bare_steps() -> Iterator[None]:
+    """The loop that one writes by hand, without an end."""
+    model, batches = network(), list(InMemory(32))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    for images, labels in InMemory(steps):
+    for step in count():
+        images, labels = batches[step % 32]
         optimizer.zero_grad(set_to_none=True)
         loss = F.cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()
         loss.item()
-        clock.tick()
+        yield
 
 
 def ours(steps: int, clock: Clock) -> None:
@@ -253,8 +273,7 @@ def mlfab(steps: int, clock: Clock) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    chosen, count = sys.argv[1], int(sys.argv[2])
-    watch = Clock(count)
-    loops = {one.__name__: one for one in (bare, ours, lightning, fabric, accelerate, mlfab)}
-    loops[chosen](count, watch)
-    print(f"microseconds {watch.microseconds}")
+    watch = Clock()
+    loops = {one.__name__: one for one in (ours, lightning, fabric, accelerate, mlfab)}
+    loops[sys.argv[1]](int(sys.argv[2]), watch)
+    print("\n" + json.dumps(watch.result()))

@@ -37,16 +37,17 @@ class LossWatch:
         if not self._on_cpu or self._ranks.size > 1:
             self._bad |= ~torch.isfinite(loss)
 
-    def take(self) -> list[tuple[str, Tensor]]:
-        """The means since the last call, over all ranks, as tensors where the model is; then begin anew."""
+    def take(self) -> list[tuple[str, Tensor | float]]:
+        """The means since the last call, over all ranks, left on a GPU; then begin anew."""
         sums, updates = self._sums, self._updates
         self._sums, self._updates = {}, 0
         if updates == 0:
             return []
         if updates == 1 and self._ranks.size == 1:
-            return list(sums.items())
+            return [(name, value.item() if self._on_cpu else value) for name, value in sums.items()]
         means = self._ranks.sum(torch.stack([value.float() for value in sums.values()]))
-        return list(zip(sums, means / (updates * self._ranks.size), strict=True))
+        means /= updates * self._ranks.size
+        return list(zip(sums, means.tolist() if self._on_cpu else means, strict=True))
 
     def is_bad(self) -> bool:
         """Whether a loss is known not to have been finite, since the last time it was said."""

@@ -97,6 +97,8 @@ class Task(Generic[C]):
 
 def item_count(batch: Any) -> int:
     """The number of items in a batch: the length of the first tensor or list in it."""
+    if type(batch) in (tuple, list) and batch and type(batch[0]) is Tensor and batch[0].ndim:
+        return len(batch[0])  # most batches; it is asked at every step
     if isinstance(batch, Tensor):
         return batch.shape[0] if batch.ndim else 1
     parts = batch.values() if isinstance(batch, Mapping) else batch
