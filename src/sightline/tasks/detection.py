@@ -1,6 +1,6 @@
 """Objects as boxes with classes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -47,7 +47,7 @@ class Detection(VisionTask[DetectionConfig]):
 
     primitives = (Bbox, Bitmask, Polygon)
 
-    _weigh: Callable[[list[dict[str, Tensor]]], int] = staticmethod(len)
+    _weigh: Any = staticmethod(len)
     """The ``loss_weight`` of the model that was built; the number of images with a model of the caller's."""
 
     def build_model(self) -> nn.Module:
