@@ -122,10 +122,12 @@ def test_an_error_of_the_model_is_its_own(source: Path, tmp_path: Path) -> None:
 
 
 PROCESS = """
-    import sys, time
+    import signal, sys, time
     import numpy as np
     from sightline.deploy.raster import RasterSettings, TileSettings, predict_raster
 
+    # What a shell starts in the background is told to ignore it, and so are its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     source, destination, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 
     def model(images):
