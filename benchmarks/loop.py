@@ -6,8 +6,8 @@
 The same training everywhere: an MLP 784-64-10, batches of 16 that lie in memory, AdamW, one thread, one
 scalar (the loss) logged at each step to where the loop's own logger writes (below TMPDIR). Each in a process
 of its own, in turns. After every 100 steps the same process does 100 bare ones, so that both meet whatever
-else the machine does; what a loop adds is the median of the differences, over
-nine processes, since where a process has its memory changes its speed as well.
+else the machine does; what a loop adds is the median of the differences, over nine processes, since where a
+process has its memory changes its speed as well.
 
 Prints one JSON object a line, in microseconds; ``ratio`` says how many times less ours adds. Without
 ``--quick`` it exits with 1 if ours adds more than 50 microseconds.

@@ -181,8 +181,7 @@ class Trainer:
         self.rates.set(progress)
         loss, named = self.updates.run(batches)
         progress.step += 1
-        items = item_count(batches[0]) if len(batches) == 1 else sum(map(item_count, batches))
-        progress.items += items * self.ranks.size
+        progress.items += sum(map(item_count, batches)) * self.ranks.size
         progress.seconds_before = progress.seconds
         self._asked, progress.seconds = self.ranks.agreed(
             self.request.signal, time.perf_counter() - self._started

@@ -1,6 +1,7 @@
 """One update of the weights: backward through its batches, then a step of the optimizer."""
 
 import math
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -55,8 +56,6 @@ class Updates:
         self._half = _HALF.get(config.precision)
         self.scaler = torch.amp.GradScaler(ranks.device.type, enabled=config.precision == "fp16")
         self._skips = config.nan_policy == "skip"
-        # Nothing is done to gradients; small models on a CPU feel each question that need not be asked.
-        self._steps_at_once = not (self.scaler.is_enabled() or self._skips or config.clip_norm is not None)
         if self._skips and ranks.device.type == "cuda" and not self.scaler.is_enabled():
             self._needs_fused()
 
@@ -125,21 +124,14 @@ class Updates:
         return whole / weight, {name: value / weight for name, value in sums.items()}
 
     def _forward(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        if self._half is None:
+        with self.autocast():
             loss = self._task.compute_loss(self._task.forward(self._model, batch), batch)
-        else:
-            with self.autocast():
-                loss = self._task.compute_loss(self._task.forward(self._model, batch), batch)
-        if isinstance(loss, Tensor):
-            return loss, {}
-        return total_loss(loss), {name: value.detach() for name, value in loss.items()}
+        if isinstance(loss, Mapping):
+            return total_loss(loss), {name: value.detach() for name, value in loss.items()}
+        return loss, {}
 
     def _step(self, factor: Tensor | None = None) -> None:
         optimizer, scaler = self._optimizer, self.scaler
-        if self._steps_at_once and factor is None:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            return
         if scaler.is_enabled():
             scaler.unscale_(optimizer)
         gradients = None

@@ -95,19 +95,21 @@ class Task(Generic[C]):
         """Called with the first batch of each validation: the place to log pictures with ``self.log``."""
 
 
+_PARTS = (Tensor, list, tuple, Mapping)
+"""What the parts of a batch are, the most frequent first: it is asked at every step."""
+
+
 def item_count(batch: Any) -> int:
     """The number of items in a batch: the length of the first tensor or list in it."""
-    if type(batch) in (tuple, list) and batch and type(batch[0]) is Tensor and batch[0].ndim:
-        return len(batch[0])  # most batches; it is asked at every step
     if isinstance(batch, Tensor):
         return batch.shape[0] if batch.ndim else 1
     parts = batch.values() if isinstance(batch, Mapping) else batch
     if isinstance(parts, list | tuple) and not parts:
         return 0
     first = next(iter(parts))
-    if isinstance(batch, list) and not isinstance(first, Tensor | list | tuple | Mapping):
-        return len(batch)
-    return item_count(first) if isinstance(first, Tensor | list | tuple | Mapping) else 1
+    if isinstance(first, _PARTS):
+        return item_count(first)
+    return len(batch) if isinstance(batch, list) else 1
 
 
 def total_loss(loss: Tensor | Mapping[str, Tensor]) -> Tensor:
