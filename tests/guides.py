@@ -47,9 +47,8 @@ def run_guide(
 
 def _words(line: str) -> list[str]:
     """The words of a command as a shell would give them, patterns of files expanded."""
-    words = shlex.split(line, comments=True)
-    return [
-        one
-        for word in words
-        for one in (sorted(map(str, Path().glob(word))) if "*" in word else []) or [word]
-    ]
+    words: list[str] = []
+    for word in shlex.split(line, comments=True):
+        files = sorted(map(str, Path().glob(word))) if "*" in word else []
+        words += files or [word]
+    return words

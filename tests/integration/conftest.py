@@ -28,10 +28,14 @@ class Person:
 
     def run(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """``sightline WORDS``."""
+        return self.python("-m", "sightline.cli.main", *words, timeout=timeout)
+
+    def python(self, *words: str, timeout: float = 200, **more: str) -> subprocess.CompletedProcess[str]:
+        """``python WORDS``, with ``more`` variables in the environment."""
         return subprocess.run(
-            [sys.executable, "-m", "sightline.cli.main", *words],
+            [sys.executable, *words],
             cwd=self.home,
-            env=dict(self.environment),
+            env={**self.environment, **more},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -1,9 +1,6 @@
 """The example trainer package, unchanged, through the command line."""
 
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -34,16 +31,9 @@ def test_cifar10_from_publishing_to_the_model(world: World, cifar_folder: Path) 
     developer.does("dataset", "download", "cifar10-6k")
     sample = Dataset.from_path(developer.home / ".data" / "datasets" / "cifar10-6k")
     assert len(sample) == 200
-    environment = {**developer.environment, "PYTHONPATH": str(trainer / "src"), "OMP_WAIT_POLICY": "PASSIVE"}
+    more = {"PYTHONPATH": str(trainer / "src"), "OMP_WAIT_POLICY": "PASSIVE"}
     script, *words = TRAIN.split()
-    local = subprocess.run(
-        [sys.executable, str(trainer / script), *words],
-        cwd=developer.home,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    local = developer.python(str(trainer / script), *words, **more)
     assert local.returncode == 0, local.stderr
     assert "200 images" in local.stdout
 
@@ -56,18 +46,8 @@ def test_cifar10_from_publishing_to_the_model(world: World, cifar_folder: Path) 
     model = developer.home / "cifar" / "model"
     assert json.loads((model / "model.json").read_text())["class_names"] == sample.info.tasks[0].class_names
 
-    judge = subprocess.run(
-        [
-            sys.executable,
-            str(trainer / "scripts" / "evaluate.py"),
-            "--dataset",
-            str(cifar_folder),
-            str(model),
-        ],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=200,
+    judge = developer.python(
+        str(trainer / "scripts" / "evaluate.py"), "--dataset", str(cifar_folder), str(model), **more
     )
     assert judge.returncode == 0, judge.stderr
     score = json.loads(judge.stdout)

@@ -1,8 +1,6 @@
 """Packages that `sightline trainer init` makes: the same script on the sample and on hidden data."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -40,14 +38,7 @@ def test_a_new_package_trains_here_and_on_the_service(
     person.does("trainer", "init", "--task", task, package.name, "--dataset", dataset)
     if not (person.home / ".data" / "datasets" / dataset).exists():
         person.does("dataset", "download", dataset)
-    here = subprocess.run(
-        [sys.executable, str(package / "scripts" / "train.py"), *SHORT],
-        cwd=person.home,
-        env=dict(person.environment),
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    here = person.python(str(package / "scripts" / "train.py"), *SHORT)
     assert here.returncode == 0, here.stderr
 
     output = person.does(
@@ -55,7 +46,7 @@ def test_a_new_package_trains_here_and_on_the_service(
         *("--cmd", f"python scripts/train.py {' '.join(SHORT)}", "--follow"),
         timeout=280,
     )
-    assert "test" in output
+    assert f"test/{metric}" in output
     points = {point["name"]: point["value"] for point in person.asks("experiment", "metrics", task)}
     person.does("experiment", "download", task, "--destination", task)
     model = person.home / task / "model"
