@@ -7,6 +7,7 @@ from sightline.config import Config
 from sightline.data.dataset import Dataset
 from sightline.dataset_folder import INFO_FILE
 from sightline.errors import SightlineError
+from sightline.job_contract import in_job
 
 
 class DatasetConfig(Config):
@@ -37,6 +38,10 @@ def open_dataset(config: DatasetConfig) -> Dataset:
     elif path.exists():
         raise SightlineError(
             f"{path}: is no dataset folder; make one of it with `sightline dataset convert {path} ...`."
+        )
+    elif not in_job() and (path.suffix == ".json" or len(path.parts) > 1):
+        raise SightlineError(
+            f"{path}: there is no such recipe or dataset folder; give its path from {Path.cwd()}, or a name."
         )
     else:
         dataset = Dataset.from_name(config.dataset)
