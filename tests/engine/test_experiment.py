@@ -13,9 +13,10 @@ from torch.nn import functional as F
 from sightline.config import Component, component, load_text, to_yaml
 from sightline.data.loading import Loader
 from sightline.engine import Experiment, Spec
-from sightline.engine.checkpoints import checkpoints_in, read_weights
+from sightline.engine.checkpoints import checkpoints_in
 from sightline.engine.seeding import seed_everything
 from sightline.errors import SightlineError
+from sightline.models.pretrained import read_weights_file
 
 
 def tiny_model(width: int = 8, dropout: float = 0.2) -> nn.Module:
@@ -46,7 +47,7 @@ def by_hand() -> dict[str, Tensor]:
 
 def weights_of(folder: Path) -> dict[str, Tensor]:
     (checkpoint,) = [one for one in (folder / "checkpoints").iterdir() if one.name.endswith("10")]
-    return read_weights(checkpoint / "weights.safetensors")
+    return read_weights_file(checkpoint / "weights.safetensors")
 
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
@@ -90,7 +91,7 @@ def test_the_verbs(tmp_path: Path) -> None:
     fresh.load_weights(tmp_path / "weights.safetensors")
     assert torch.equal(torch.cat(list(fresh.predict("test"))), predictions)
     plain = tiny_model()
-    plain.load_state_dict(read_weights(tmp_path / "run" / "model" / "weights.safetensors"))
+    plain.load_state_dict(read_weights_file(tmp_path / "run" / "model" / "weights.safetensors"))
     loaded.save(tmp_path / "saved.zip")
     again = Experiment.load(tmp_path / "saved.zip")
     assert again.eval("test") == loaded.eval("test")
@@ -119,7 +120,7 @@ def test_accumulated_and_cut_batches_give_the_gradient_of_the_large_one(tmp_path
         )
         Experiment(spec, tmp_path / name).train()
         (folder,) = (tmp_path / name / "checkpoints").iterdir()
-        return read_weights(folder / "weights.safetensors")
+        return read_weights_file(folder / "weights.safetensors")
 
     # 44 items: batches of 24 and 20; halves of 12 and 10; thirds; twelves of which the last is not full.
     large = trained("large", {}, {"batch_size": 24})
@@ -192,7 +193,7 @@ def test_a_loss_over_some_items_is_weighted_by_those(tmp_path: Path) -> None:
         )
         Experiment(spec, tmp_path / name).train()
         (folder,) = (tmp_path / name / "checkpoints").iterdir()
-        weights.append(read_weights(folder / "weights.safetensors")["weight"])
+        weights.append(read_weights_file(folder / "weights.safetensors")["weight"])
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-5)
 
 

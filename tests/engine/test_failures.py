@@ -15,10 +15,11 @@ from torch.utils.data import Dataset
 
 from sightline.config import component
 from sightline.engine import Callback, Experiment, launch
-from sightline.engine.checkpoints import checkpoints_in, read_weights
+from sightline.engine.checkpoints import checkpoints_in
 from sightline.engine.events import Failure, StepStart
 from sightline.engine.updates import NotFiniteError
 from sightline.errors import SightlineError
+from sightline.models.pretrained import read_weights_file
 from sightline.runs import read_record
 
 EVERY = {"checkpoint_every": "1ba", "keep_last": 20}
@@ -63,7 +64,7 @@ def test_a_loss_that_is_not_finite_stops(tmp_path: Path) -> None:
 def test_or_its_update_is_left_out(tmp_path: Path) -> None:
     Experiment(tiny_spec({**EVERY, "nan_policy": "skip"}, task=component(Explodes)), tmp_path).train()
     before, after = (
-        read_weights(tmp_path / f"checkpoints/step-0000000{n}/weights.safetensors") for n in (3, 4)
+        read_weights_file(tmp_path / f"checkpoints/step-0000000{n}/weights.safetensors") for n in (3, 4)
     )
     trained = [name for name in before if "running" not in name and "num" not in name]
     assert all(torch.equal(before[name], after[name]) for name in trained)

@@ -22,12 +22,13 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC
 
 from sightline.config import component
 from sightline.engine import Callback, Experiment, Spec
-from sightline.engine.checkpoints import checkpoints_in, read_weights
+from sightline.engine.checkpoints import checkpoints_in
 from sightline.engine.events import Event
 from sightline.engine.ranks import Ranks, join_ranks, whole_weights
 from sightline.engine.schedules import Cosine
 from sightline.engine.signals import StoppedError
 from sightline.errors import SightlineError
+from sightline.models.pretrained import read_weights_file
 from sightline.runs import read_record
 
 
@@ -104,7 +105,7 @@ def test_two_ranks_are_one_with_the_larger_batch(
 
 
 def kept(run: Path, file: str = "weights.safetensors") -> dict[str, np.ndarray]:
-    weights = read_weights(checkpoints_in(run / "checkpoints")[-1].folder / file)
+    weights = read_weights_file(checkpoints_in(run / "checkpoints")[-1].folder / file)
     return {name: value.numpy() for name, value in weights.items()}
 
 

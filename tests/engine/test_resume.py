@@ -16,12 +16,13 @@ from tests.engine.tiny import Tiny, tiny_spec
 from sightline.config import component, to_yaml
 from sightline.engine import Callback, Experiment
 from sightline.engine.callbacks import EarlyStopping
-from sightline.engine.checkpoints import STATE_FILE, checkpoints_in, read_weights
+from sightline.engine.checkpoints import STATE_FILE, checkpoints_in
 from sightline.engine.events import StepEnd, ValidationStart
 from sightline.engine.launch import spec_to_resume
 from sightline.engine.schedules import Cosine
 from sightline.engine.signals import StoppedError
 from sightline.errors import SightlineError
+from sightline.models.pretrained import read_weights_file
 from sightline.runs import RunLogger, read_record
 
 
@@ -46,7 +47,7 @@ def outcome(run: Path) -> tuple[dict[str, torch.Tensor], list[tuple], dict]:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     log = [(one["name"], one["step"], one["value"]) for one in lines if not one["name"].startswith("system/")]
     state = torch.load(last.folder / STATE_FILE, weights_only=True)
-    return read_weights(last.folder / "weights.safetensors"), log, state["optimizer"]
+    return read_weights_file(last.folder / "weights.safetensors"), log, state["optimizer"]
 
 
 def assert_same(one: Path, other: Path) -> None:

@@ -16,8 +16,8 @@ from torch.utils.data import TensorDataset
 from sightline.config import Component, Config, component
 from sightline.data.loading import Loader
 from sightline.engine import Experiment, Spec
-from sightline.engine.checkpoints import read_weights
 from sightline.engine.spec import LoaderConfig, TrainerConfig
+from sightline.models.pretrained import read_weights_file
 from sightline.tasks import Task
 from tests.cli.conftest import Person
 from tests.needs import SHARED_DATA, shared_data
@@ -107,7 +107,7 @@ def spec(task: Component, epochs: int, **parts: Any) -> Spec:
 
 def last_weights(run: Path) -> dict[str, Tensor]:
     newest = sorted((run / "checkpoints").iterdir())[-1]
-    return read_weights(newest / "weights.safetensors")
+    return read_weights_file(newest / "weights.safetensors")
 
 
 def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:

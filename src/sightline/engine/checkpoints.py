@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from sightline.errors import SightlineError
+from sightline.models.pretrained import read_weights_file
 
 WEIGHTS_FILE = "weights.safetensors"
 AVERAGE_FILE = "average.safetensors"
@@ -52,11 +53,13 @@ class Checkpoint:
     def weights(self, *, averaged: bool = True) -> dict[str, Tensor]:
         """The weights by name, on the CPU; the averaged ones where there are any and they are wanted."""
         average = self.folder / AVERAGE_FILE
-        return read_weights(average if averaged and average.exists() else self.folder / WEIGHTS_FILE)
+        return read_weights_file(average if averaged and average.exists() else self.folder / WEIGHTS_FILE)
 
     def average(self) -> dict[str, Tensor] | None:
         """The averaged weights, or None."""
-        return read_weights(self.folder / AVERAGE_FILE) if (self.folder / AVERAGE_FILE).exists() else None
+        return (
+            read_weights_file(self.folder / AVERAGE_FILE) if (self.folder / AVERAGE_FILE).exists() else None
+        )
 
     def state(self) -> dict[str, Any]:
         """What else a resumed training needs. Reading it runs no code (``weights_only``)."""
@@ -65,6 +68,12 @@ class Checkpoint:
             return torch.load(path, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise SightlineError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]}).") from error
+
+    def write_model(self, folder: Path) -> None:
+        """Write what is wanted of it as a model: its weights as `weights` gives them, its spec, its facts."""
+        write_weights(folder / WEIGHTS_FILE, self.weights())
+        shutil.copyfile(self.folder / SPEC_FILE, folder / SPEC_FILE)
+        _write_facts(folder / MODEL_FACTS_FILE, self.step, self.epoch, self.metrics)
 
 
 class CheckpointFolder:
@@ -127,8 +136,7 @@ class CheckpointFolder:
             torch.save(state, buffer)
             (staging / STATE_FILE).write_bytes(buffer.getbuffer())
             (staging / SPEC_FILE).write_text(spec, encoding="utf-8")
-            facts = {"step": step, "epoch": epoch, "metrics": metrics}
-            (staging / FACTS_FILE).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+            _write_facts(staging / FACTS_FILE, step, epoch, metrics)
             _flush(staging)
             if target.exists():  # the same update again, with metrics it did not have
                 aside = self.folder / f".{target.name}.old"
@@ -195,18 +203,9 @@ def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
     save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}, path)
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The weights in a safetensors file.
-
-    Raises:
-        SightlineError: it is missing or broken.
-    """
-    try:
-        return load_file(path)
-    except FileNotFoundError as error:
-        raise SightlineError(f"{path}: there is no such file.") from error
-    except (OSError, SafetensorError) as error:
-        raise SightlineError(f"{path}: is not a safetensors file that can be read ({error}).") from error
+def _write_facts(path: Path, step: int, epoch: int, metrics: dict[str, float]) -> None:
+    facts = {"step": step, "epoch": epoch, "metrics": metrics}
+    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def _flush(folder: Path) -> None:

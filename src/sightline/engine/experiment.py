@@ -1,19 +1,16 @@
 """`Experiment`: a spec and what can be done with it."""
 
-import json
 import logging
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
 
-from sightline.config import Component, build, check, import_object, load, to_yaml
+from sightline.config import build, load, to_yaml
 from sightline.data import Dataset
-from sightline.data.loading import Loader, TorchDataset
+from sightline.data.loading import TorchDataset
 from sightline.data.loading.nested import each_tensor
 from sightline.engine.bundle import pack, unpack
 from sightline.engine.checkpoints import (
@@ -23,27 +20,33 @@ from sightline.engine.checkpoints import (
     WEIGHTS_FILE,
     Checkpoint,
     CheckpointFolder,
-    read_weights,
     write_weights,
+)
+from sightline.engine.components import (
+    SPLITS,
+    build_each,
+    build_loader,
+    build_metrics,
+    build_schedule,
+    check_components,
 )
 from sightline.engine.evaluation import evaluate
 from sightline.engine.parameters import freeze, parameter_groups, scale_rates
 from sightline.engine.ranks import Ranks, bare, join_ranks, set_whole_weights, whole_weights
 from sightline.engine.rates import LearningRates
-from sightline.engine.schedules import Schedule
 from sightline.engine.seeding import random_state, seed_everything, set_random_state
 from sightline.engine.signals import StoppedError
 from sightline.engine.silent import SilentLogger
-from sightline.engine.spec import LoaderConfig, Spec
+from sightline.engine.spec import Spec
 from sightline.engine.trainer import Trainer
 from sightline.engine.unused import refuse_unused
 from sightline.errors import SightlineError
 from sightline.files import temporary_folder, written_whole
+from sightline.models.pretrained import read_weights_file
 from sightline.runs import RunLogger
 from sightline.tasks import Task
 
 _ERRORS_TOLD = 3
-SPLITS = ("train", "validation", "test")
 
 
 class Experiment:
@@ -107,7 +110,7 @@ class Experiment:
             experiment = cls(spec)
             if (path / MODEL_FACTS_FILE).exists():
                 experiment.loaded = Checkpoint.read(path, MODEL_FACTS_FILE)
-            experiment._weights = read_weights(path / WEIGHTS_FILE)
+            experiment._weights = read_weights_file(path / WEIGHTS_FILE)
         else:
             experiment = cls(spec, path)
             experiment.loaded = experiment._chosen(best)
@@ -143,7 +146,7 @@ class Experiment:
             # One of the spec's was drawn from the seed already.
             model = self._from_seed(task.build_model) if self.spec.model is None else task.build_model()
             if self._weights is not None:
-                _fill(model, self._weights)
+                set_whole_weights(model, self._weights)
             self._model = model.to(self.ranks.device)
         return self._model
 
@@ -167,7 +170,9 @@ class Experiment:
         self._settle()
         ranks = self.ranks
         if ranks.is_main:
-            logger = RunLogger(self.spec.name, self.folder, sinks=self._sinks())
+            logger = RunLogger(
+                self.spec.name, self.folder, sinks=build_each(self.spec.loggers, where="loggers")
+            )
             folder, checkpoints = logger.folder, logger.path_model_checkpoints()
         else:
             logger, folder = SilentLogger(), None
@@ -190,9 +195,8 @@ class Experiment:
         ``observe`` is called with the outputs and the batch of each, in the order of the split.
         """
         loader = self.loader(split, training=False)
-        return evaluate(
-            self.task, self.model, loader, self._metrics(), self.ranks, part=split, observe=observe
-        )
+        metrics = build_metrics(self.spec, self.task, self.ranks.device)
+        return evaluate(self.task, self.model, loader, metrics, self.ranks, part=split, observe=observe)
 
     def predict(self, data: Any = "test") -> Iterator[Any]:
         """The predictions for each batch of a split, or of the batches that are given."""
@@ -212,14 +216,14 @@ class Experiment:
             write_weights(staging, weights)
 
     def load_weights(self, path: Path | str) -> None:
-        """Take the model's weights from a safetensors file.
+        """Take the model's weights from a file of safetensors, or of torch's, of which no code is run.
 
         Raises:
             SightlineError: the file is missing or broken, or has other weights than the model.
         """
-        self._weights = read_weights(Path(path))
+        self._weights = read_weights_file(Path(path))
         if self._model is not None:
-            _fill(bare(self._model), self._weights)
+            set_whole_weights(self._model, self._weights)
 
     def save(self, path: Path | str) -> None:
         """Write the whole experiment into one zip file: spec, metrics, checkpoints, state and versions.
@@ -256,29 +260,7 @@ class Experiment:
             raise SightlineError(
                 f"data.{split}: there is no dataset; give one in the spec, or by the task's build_dataset."
             )
-        config, ranks = self.spec.loader, self.ranks
-        if not isinstance(config, LoaderConfig):
-            return build(config, where="loader", dataset=dataset, training=training, ranks=ranks)
-        if training and config.last == "keep" and ranks.size > 1:
-            raise SightlineError(
-                "loader.last: 'keep' may give one rank a batch more than another, for which it would wait; "
-                "choose drop or pad."
-            )
-        size = config.batch_size if training else config.eval_batch_size or config.batch_size
-        return Loader(
-            dataset,
-            size,
-            shuffle=training and config.shuffle and not self.spec.trainer.overfit_batches,
-            last=config.last if training else "keep",
-            seed=self.spec.seed,
-            workers=config.workers,
-            device=ranks.device,
-            normalize=None if config.normalize is None else build(config.normalize, where="loader.normalize"),
-            channels_last=True if self.spec.trainer.channels_last else None,
-            rank=ranks.rank,
-            world_size=ranks.size,
-            max_errors=config.max_errors,
-        )
+        return build_loader(self.spec, dataset, self.ranks, training=training)
 
     def trainer(
         self, logger: RunLogger | SilentLogger | None = None, checkpoints: Path | None = None
@@ -310,10 +292,10 @@ class Experiment:
             optimizer,
             loader,
             spec.trainer,
-            rates=LearningRates(optimizer, self._schedule(optimizer)),
+            rates=LearningRates(optimizer, build_schedule(spec, optimizer)),
             validation=validation,
-            metrics=self._metrics(),
-            callbacks=[build(one, where=f"callbacks.{number}") for number, one in enumerate(spec.callbacks)],
+            metrics=build_metrics(spec, self.task, ranks.device),
+            callbacks=build_each(spec.callbacks, where="callbacks"),
             logger=logger,
             ranks=ranks,
             folder=self.folder,
@@ -327,23 +309,7 @@ class Experiment:
         Raises:
             SightlineError: one cannot be imported, or has arguments that it does not take.
         """
-        spec = self.spec
-        late: dict[str, int | list[str]] = {"optimizer": 1}
-        parts = {"task": spec.task, "model": spec.model, "optimizer": spec.optimizer}
-        parts |= {f"data.{split}": getattr(spec.data, split) for split in SPLITS}
-        if spec.scheduler is not None:
-            parts["scheduler"] = spec.scheduler
-            late["scheduler"] = ["optimizer"] if _is_torch_scheduler(spec.scheduler) else 0
-        if isinstance(spec.loader, Component):
-            parts["loader"], late["loader"] = spec.loader, ["dataset", "training", "ranks"]
-        else:
-            parts["loader.normalize"] = spec.loader.normalize
-        parts |= {f"metrics.{name}": one for name, one in spec.metrics.items()}
-        parts |= {f"callbacks.{number}": one for number, one in enumerate(spec.callbacks)}
-        parts |= {f"loggers.{number}": one for number, one in enumerate(spec.loggers)}
-        for where, part in parts.items():
-            if part is not None:
-                check(part, late=late.get(where, 0), where=where)
+        check_components(self.spec)
 
     def _settle(self) -> None:
         """Write into the spec what the data decides, so that what the run keeps stands without the data."""
@@ -387,11 +353,11 @@ class Experiment:
         if best is None:
             return trainer.last_metrics
         if isinstance(logger, RunLogger):
-            _keep_model(logger, best)
+            best.write_model(logger.path_model())
         return best.metrics | (self._test(logger, best) if self.spec.trainer.test_at_end else {})
 
     def _test(self, logger: RunLogger | SilentLogger, best: Checkpoint) -> dict[str, float]:
-        _fill(bare(self.model), best.weights())
+        set_whole_weights(self.model, best.weights())
         metrics = self.eval("test")
         for name, value in metrics.items():
             logger.log_metric(name, value, best.step)
@@ -415,39 +381,6 @@ class Experiment:
             mode=config.mode,
         )
 
-    def _schedule(self, optimizer: torch.optim.Optimizer) -> Schedule | LRScheduler | None:
-        if self.spec.scheduler is None:
-            return None
-        component = self.spec.scheduler
-        late = {"optimizer": optimizer} if _is_torch_scheduler(component) else {}
-        schedule = build(component, where="scheduler", **late)
-        if not isinstance(schedule, Schedule | LRScheduler):
-            raise SightlineError(
-                f"scheduler: {component.class_path} is neither a sightline.engine.schedules.Schedule nor a "
-                "torch.optim.lr_scheduler.LRScheduler."
-            )
-        return schedule
-
-    def _metrics(self) -> dict[str, Any]:
-        metrics = self.task.build_metrics()
-        metrics |= {name: build(one, where=f"metrics.{name}") for name, one in self.spec.metrics.items()}
-        for metric in metrics.values():
-            if isinstance(metric, nn.Module):
-                metric.to(self.ranks.device)
-        return metrics
-
-    def _sinks(self) -> list[Any]:
-        return [build(one, where=f"loggers.{number}") for number, one in enumerate(self.spec.loggers)]
-
-
-def _keep_model(logger: RunLogger, chosen: Checkpoint) -> None:
-    """Copy a checkpoint's weights to the folder for the model to keep."""
-    target = logger.path_model()
-    write_weights(target / WEIGHTS_FILE, chosen.weights())
-    shutil.copyfile(chosen.folder / SPEC_FILE, target / SPEC_FILE)
-    facts = {"step": chosen.step, "epoch": chosen.epoch, "metrics": chosen.metrics}
-    (target / MODEL_FACTS_FILE).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-
 
 def _tell_errors(trainer: Trainer) -> None:
     """Say which items could not be read, where that was within the budget."""
@@ -457,19 +390,6 @@ def _tell_errors(trainer: Trainer) -> None:
         text = f"{len(left_out)} item(s) of the training data could not be read: {summary}"
         trainer.logger.log_text("train/data_errors", text, trainer.progress.step)
         logging.getLogger("sightline.engine").warning(text)
-
-
-def _is_torch_scheduler(component: Component) -> bool:
-    kind = import_object(component.class_path)
-    return isinstance(kind, type) and issubclass(kind, LRScheduler)
-
-
-def _fill(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    try:
-        set_whole_weights(model, weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise SightlineError(f"the weights are not those of the spec's model ({reason}).") from error
 
 
 def _spec_of(folder: Path) -> Path:

@@ -346,14 +346,21 @@ def set_whole(tensors: dict[str, Tensor], values: dict[str, Tensor]) -> None:
 
 
 def set_whole_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Set weights that `whole_weights` gave; all names have to be there."""
+    """Set weights that `whole_weights` gave.
+
+    Raises:
+        SightlineError: they have other names or shapes than the model's.
+    """
     model = bare(model)
-    if isinstance(model, FSDPModule):
-        set_model_state_dict(
-            model, cast(dict[str, Any], weights), options=StateDictOptions(full_state_dict=True)
-        )
-    else:
-        model.load_state_dict(weights)
+    try:
+        if isinstance(model, FSDPModule):
+            options = StateDictOptions(full_state_dict=True)
+            set_model_state_dict(model, cast(dict[str, Any], weights), options=options)
+        else:
+            model.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise SightlineError(f"the weights are not those of the spec's model ({reason}).") from error
 
 
 def whole_optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:

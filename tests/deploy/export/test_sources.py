@@ -1,25 +1,17 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from sightline.config import to_yaml
-from sightline.deploy.export.sources import fitting_weights, weights_in
+from sightline.deploy.export.sources import fitting_weights
 from sightline.deploy.export.sources import trained as opened_source
 from sightline.engine import Experiment
 from sightline.errors import SightlineError
 from tests.deploy.trained import Run
-
-
-class Surprise:
-    """What a pickle would call when it is read."""
-
-    def __reduce__(self) -> Any:
-        return (print, ("code ran",))
 
 
 @pytest.fixture
@@ -108,21 +100,6 @@ def test_what_a_wandb_artifact_holds_is_found(
         opened_source("wandb:mussels"),
     ):
         pass
-
-
-def test_a_checkpoint_that_runs_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    torch.save({"state_dict": {"a": torch.ones(1)}, "surprise": Surprise()}, tmp_path / "a.ckpt")
-    with pytest.raises(SightlineError, match=r"a\.ckpt: cannot be read as weights alone, without running c"):
-        weights_in(tmp_path / "a.ckpt")
-    assert capsys.readouterr().out == ""
-    (tmp_path / "b.pt").write_bytes(b"no checkpoint")
-    with pytest.raises(SightlineError, match=r"b\.pt: cannot be read as weights alone"):
-        weights_in(tmp_path / "b.pt")
-    with pytest.raises(SightlineError, match=r"c\.pt: there is no such file"):
-        weights_in(tmp_path / "c.pt")
-    torch.save({"epoch": 3}, tmp_path / "d.pt")
-    with pytest.raises(SightlineError, match=r"d\.pt: holds no weights"):
-        weights_in(tmp_path / "d.pt")
 
 
 def test_weights_of_another_model_are_refused() -> None:

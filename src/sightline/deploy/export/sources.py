@@ -1,24 +1,19 @@
 """Where trained weights come from: runs here, artifacts of Weights & Biases or MLflow, files of weights."""
 
-import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from sightline.engine import Experiment
-from sightline.engine.checkpoints import SPEC_FILE, read_weights, write_weights
+from sightline.engine.checkpoints import SPEC_FILE, write_weights
 from sightline.engine.opening import opened
 from sightline.errors import SightlineError
 from sightline.files import temporary_folder
+from sightline.models.pretrained import WEIGHT_SUFFIXES, read_weights_file
 
 WANDB, MLFLOW = "wandb:", "mlflow:"
-WEIGHT_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
-
-_INSIDE = ("state_dict", "model_state_dict", "model")  # where checkpoints of other programs keep the weights
 
 
 @contextmanager
@@ -53,7 +48,7 @@ def trained(
         if spec is None:
             raise SightlineError(f"{source}: holds weights alone; say with --spec which model they are of.")
         experiment = Experiment.from_file(spec, overrides)
-        fitting = fitting_weights(weights_in(path), experiment.model.state_dict(), source)
+        fitting = fitting_weights(read_weights_file(path), experiment.model.state_dict(), source)
         write_weights(folder / "fitting.safetensors", fitting)
         experiment.load_weights(folder / "fitting.safetensors")
         yield experiment
@@ -120,33 +115,6 @@ def _model_in(path: Path, source: str) -> Path:
         return files[0]
     found = ", ".join(one.relative_to(path).as_posix() for one in files[:5]) or "none"
     raise SightlineError(f"{source}: is to hold one run, checkpoint or file of weights, and has {found}.")
-
-
-def weights_in(path: Path) -> dict[str, Tensor]:
-    """The weights in a file of any of `WEIGHT_SUFFIXES`; reading it runs no code.
-
-    Raises:
-        SightlineError: it cannot be read, or holds no weights.
-    """
-    if path.suffix == ".safetensors":
-        return read_weights(path)
-    if not path.is_file():
-        raise SightlineError(f"{path}: there is no such file.")
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise SightlineError(
-            f"{path}: cannot be read as weights alone, without running code that it names; where it comes "
-            "from, save checkpoint['state_dict'] as safetensors."
-        ) from error
-    for name in _INSIDE:
-        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
-            content = content[name]
-            break
-    weights = {key: value for key, value in dict(content).items() if isinstance(value, Tensor)}
-    if not weights:
-        raise SightlineError(f"{path}: holds no weights.")
-    return weights
 
 
 def fitting_weights(

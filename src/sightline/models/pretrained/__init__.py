@@ -5,6 +5,6 @@
 
 from sightline.models.pretrained.fitting import Fitted, fit_weights
 from sightline.models.pretrained.loading import Pretrained, load_pretrained
-from sightline.models.pretrained.weight_files import read_weights_file
+from sightline.models.pretrained.weight_files import WEIGHT_SUFFIXES, read_weights_file
 
-__all__ = ["Fitted", "Pretrained", "fit_weights", "load_pretrained", "read_weights_file"]
+__all__ = ["WEIGHT_SUFFIXES", "Fitted", "Pretrained", "fit_weights", "load_pretrained", "read_weights_file"]

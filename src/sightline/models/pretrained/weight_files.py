@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sightline.errors import SightlineError
 
-_TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
+WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _INSIDE = ("state_dict", "model_state_dict", "model", "weights", "module")
 """Where training scripts put the weights in a file that holds more than those."""
 
@@ -34,8 +34,8 @@ def read_weights_file(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         except (OSError, SafetensorError) as error:
             raise SightlineError(f"{path}: is not a safetensors file that can be read ({error}).") from error
-    if path.suffix not in _TORCH_SUFFIXES:
-        kinds = ", ".join((".safetensors", *_TORCH_SUFFIXES))
+    if path.suffix not in WEIGHT_SUFFIXES:
+        kinds = ", ".join(WEIGHT_SUFFIXES)
         raise SightlineError(f"{path}: weights are read from files that end in {kinds}.")
     try:
         with warnings.catch_warnings(action="ignore"):  # of odd files, which then load or do not
