@@ -28,7 +28,8 @@ def write_cog(raster: VirtualRaster, path: Path, compression: Compression, overv
     Raises:
         SightlineError: it could not be written completely.
     """
-    with gdal() as rasterio:
+    # Reduced pictures go through a temporary file first; compressing it as well would take most of the time.
+    with gdal(COG_TMP_COMPRESSION="NONE") as rasterio:
         from rasterio.shutil import copy
 
         made_by = {"overviews": "NONE"} if overviews == "none" else {"overview_resampling": overviews}

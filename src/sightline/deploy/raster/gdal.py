@@ -22,8 +22,10 @@ _REMOTE: dict[str, Any] = {
 
 
 @contextmanager
-def gdal(remote: bool = False) -> Iterator[Any]:
+def gdal(remote: bool = False, **options: str) -> Iterator[Any]:
     """The module ``rasterio`` within an environment for this thread; datasets are for one thread as well.
+
+    ``options`` are GDAL's, besides those that all have.
 
     Raises:
         SightlineError: rasterio is not installed.
@@ -36,7 +38,8 @@ def gdal(remote: bool = False) -> Iterator[Any]:
     # That an image has no place on Earth is said by us, once; and a nodata value goes before an alpha band.
     for category in (rasterio.errors.NotGeoreferencedWarning, rasterio.errors.NodataShadowWarning):
         warnings.filterwarnings("ignore", category=category)
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_MAX_DATASET_POOL_SIZE=_OPEN, **(_REMOTE if remote else {})):
+    options |= _REMOTE if remote else {}
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_MAX_DATASET_POOL_SIZE=_OPEN, **options):
         yield rasterio
 
 

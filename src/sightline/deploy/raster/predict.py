@@ -177,12 +177,16 @@ class _Tally:
 
 def _run(batches: Iterator[Batch], model: Model, classes: int, writer: RowWriter, tally: _Tally) -> None:
     """Reading, the model, and blending with writing, all at once."""
-    with WriteBehind(writer.take, _AHEAD) as writing, read_ahead(batches, _AHEAD) as ready:
+
+    def write(done: tuple[Batch, np.ndarray | None]) -> None:
+        batch, outputs = done
+        checked = batch.images if outputs is None else check_outputs(outputs, batch.images, classes)
+        writer.take(Done(batch.steps, checked))
+
+    with WriteBehind(write, _AHEAD) as writing, read_ahead(batches, _AHEAD) as ready:
         for batch in ready:
-            outputs = batch.images
-            if len(batch.images):
-                outputs = check_outputs(model(batch.images), batch.images, classes)
-            writing.put(Done(batch.steps, outputs))
+            # Nothing else is done between two calls of the model, for which all cores would wait.
+            writing.put((batch, model(batch.images) if len(batch.images) else None))
             tally.count(batch.steps)
 
 
