@@ -68,7 +68,6 @@ def eval(
     """
     from sightline.cli.follow import metric_value
     from sightline.deploy.card_files import format_of
-    from sightline.engine.opening import opened
 
     if format_of(Path(run)) is not None:
         metrics = _of_file(run, data, split, overrides or ())
@@ -78,6 +77,8 @@ def eval(
         note(f"{run}, {split}:")
         print_fields((name, metric_value(value)) for name, value in metrics.items())
         return
+    from sightline.engine.opening import opened  # with torch, which exported files do without
+
     if data is not None:
         overrides = [*(overrides or ()), f"task.data={json.dumps({'dataset': data})}"]
     experiment = opened(run, overrides or (), best=not last)

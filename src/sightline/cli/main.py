@@ -52,6 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print(file=sys.stderr)
         code = _EXIT_INTERRUPTED
+    except ModuleNotFoundError as error:
+        from sightline.cli.missing import missing_package
+
+        told = missing_package(error)
+        if debug or told is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        code = told.exit_code
     except (SightlineError, OSError) as error:
         if debug:
             raise
