@@ -10,6 +10,7 @@ import pytest
 
 from sightline.data.predictions import NO_CLASS
 from sightline.deploy.raster import TileSettings
+from sightline.deploy.raster.reading import Border
 
 rasterio = pytest.importorskip("rasterio", reason="needs rasterio, which is missing on this machine")
 
@@ -77,13 +78,19 @@ def local_model(radius: int) -> Any:
 
 
 def whole_image(
-    model: Any, pixels: np.ndarray, valid: np.ndarray, settings: TileSettings, fill: float = 0
+    model: Any,
+    pixels: np.ndarray,
+    valid: np.ndarray,
+    settings: TileSettings,
+    fill: float = 0,
+    border: Border = "repeat",
 ) -> np.ndarray:
     """The class map that ``model`` gives for the image as one tile: uint8 (height, width)."""
     _, height, width = pixels.shape
     least = settings.tile if settings.fixed_size else 1
     filled = np.where(valid, pixels, np.asarray(fill, pixels.dtype))
     more = [max(-(-side // settings.multiple) * settings.multiple, least) - side for side in (height, width)]
-    padded = np.pad(filled, ((0, 0), (0, more[0]), (0, more[1])), constant_values=fill)
+    beyond: dict[str, Any] = {"mode": "edge"} if border == "repeat" else {"constant_values": fill}
+    padded = np.pad(filled, ((0, 0), (0, more[0]), (0, more[1])), **beyond)
     outputs = np.asarray(model(padded[None]))[0, :, :height, :width]
     return np.where(valid, outputs.argmax(axis=0), NO_CLASS).astype(np.uint8)

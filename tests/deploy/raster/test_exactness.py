@@ -15,7 +15,7 @@ from sightline.deploy.raster import RasterSettings, ScoreRaster, TileSettings, p
 from sightline.deploy.raster.blend_windows import BLEND_WINDOWS
 from sightline.deploy.raster.blending import Blender
 from sightline.deploy.raster.deciding import decide
-from sightline.deploy.raster.reading import read_batches
+from sightline.deploy.raster.reading import Border, read_batches
 from sightline.deploy.raster.tiling import Axis
 from tests.deploy.raster.rasters import (
     CLASSES,
@@ -26,6 +26,8 @@ from tests.deploy.raster.rasters import (
     whole_image,
     write_raster,
 )
+
+BORDERS = st.sampled_from(["repeat", "fill"])
 
 
 class ArrayRows:
@@ -41,7 +43,13 @@ class ArrayRows:
 
 
 def by_tiles(
-    model: Any, pixels: np.ndarray, valid: np.ndarray, tiles: TileSettings, batch_size: int, fill: int
+    model: Any,
+    pixels: np.ndarray,
+    valid: np.ndarray,
+    tiles: TileSettings,
+    batch_size: int,
+    fill: int,
+    border: Border = "repeat",
 ) -> np.ndarray:
     """The class map by tiles, in memory."""
     rows, columns = Axis.of(pixels.shape[1], tiles), Axis.of(pixels.shape[2], tiles)
@@ -49,7 +57,7 @@ def by_tiles(
     result = np.full(valid.shape, NO_CLASS, np.uint8)
     written = np.zeros(valid.shape, np.uint8)
     reader: Any = ArrayRows(pixels, valid)
-    for batch in read_batches(reader, rows, columns, batch_size, fill):
+    for batch in read_batches(reader, rows, columns, batch_size, fill, border):
         outputs: Sequence[Any] = model(batch.images) if len(batch.images) else ()
         for step in batch.steps:
             output = None if step.slot is None else outputs[step.slot].astype(np.float32)
@@ -101,20 +109,20 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(deadline=None, max_examples=150)
-@given(case=cases(), batch_size=st.integers(1, 7), fill=st.sampled_from([0, 255]))
-def test_identity(case: dict[str, Any], batch_size: int, fill: int) -> None:
-    tiled = by_tiles(identity, **case, batch_size=batch_size, fill=fill)
-    np.testing.assert_array_equal(tiled, whole_image(identity, **_renamed(case), fill=fill))
+@given(case=cases(), batch_size=st.integers(1, 7), fill=st.sampled_from([0, 255]), border=BORDERS)
+def test_identity(case: dict[str, Any], batch_size: int, fill: int, border: Border) -> None:
+    tiled = by_tiles(identity, **case, batch_size=batch_size, fill=fill, border=border)
+    np.testing.assert_array_equal(tiled, whole_image(identity, **_renamed(case), fill=fill, border=border))
 
 
 @settings(deadline=None, max_examples=150)
-@given(case=cases(), batch_size=st.integers(1, 7), fill=st.sampled_from([0, 255]))
+@given(case=cases(), batch_size=st.integers(1, 7), fill=st.sampled_from([0, 255]), border=BORDERS)
 def test_a_model_that_looks_no_further_than_the_margin(
-    case: dict[str, Any], batch_size: int, fill: int
+    case: dict[str, Any], batch_size: int, fill: int, border: Border
 ) -> None:
     model = local_model(case["tiles"].margin_pixels)
-    tiled = by_tiles(model, **case, batch_size=batch_size, fill=fill)
-    np.testing.assert_array_equal(tiled, whole_image(model, **_renamed(case), fill=fill))
+    tiled = by_tiles(model, **case, batch_size=batch_size, fill=fill, border=border)
+    np.testing.assert_array_equal(tiled, whole_image(model, **_renamed(case), fill=fill, border=border))
 
 
 @settings(deadline=None, max_examples=100)

@@ -12,7 +12,7 @@ from sightline.deploy.card import ExportCheck, ModelCard, ModelInput
 from sightline.deploy.card_files import Format
 from sightline.deploy.export.checking import compare, refuse_difference
 from sightline.deploy.export.probing import probed_input, smallest_multiple
-from sightline.deploy.export.program import example_images, export_program
+from sightline.deploy.export.program import FREEDOMS, Freedom, example_images, export_program
 from sightline.deploy.export.quantizing import quantized_writer
 from sightline.deploy.export.writing import (
     Write,
@@ -72,13 +72,15 @@ def export_module(
     reference = Graph(deepcopy(model).to(_CPU), exact).eval()
     check_outputs(reference, example_images(reference, *size, batch=1))
     work = _Work(reference, card, format, size, images, judge)
-    try:
-        return work.write(path, any_size=True)
-    except SightlineError as error:
-        if format not in ("onnx", "pt2") or isinstance(error.__cause__, OSError):
-            raise
-    # Some operations (adaptive pooling, say) come out right for the size alone that they were followed with.
-    return work.write(path, any_size=False)
+    # Some operations (adaptive pooling, say) come out right for the size or the number of images alone that
+    # they were followed with.
+    for freedom in FREEDOMS[:-1]:
+        try:
+            return work.write(path, freedom)
+        except SightlineError as error:
+            if format not in ("onnx", "pt2") or isinstance(error.__cause__, OSError):
+                raise
+    return work.write(path, FREEDOMS[-1])
 
 
 @dataclass(frozen=True)
@@ -92,15 +94,13 @@ class _Work:
     images: Sequence[np.ndarray]
     judge: Judge | None
 
-    def write(self, path: Path, *, any_size: bool) -> ModelCard:
-        """Write the file, for images of any size where that can be had, and return its card.
+    def write(self, path: Path, freedom: Freedom) -> ModelCard:
+        """Write the file, for as many images as ``freedom`` says or as can be had, and return its card.
 
         Raises:
             SightlineError: it cannot be made, or is not what it was made of.
         """
-        write, found = _writer(
-            self.reference, self.card, self.format, self.size, self.images, any_size=any_size
-        )
+        write, found = _writer(self.reference, self.card, self.format, self.size, self.images, freedom)
         card = self.card.model_copy(update={"input": found})
         try:
             with written_whole(path) as staging:
@@ -118,7 +118,7 @@ class _Work:
         else:
             model = deepcopy(self.reference.model)
             session = open_session(staging, self.format, card, "cpu", model=model)
-        shown = [*self.images, *_noise(self.reference, card, self.size)]
+        shown = [*_parts(self.images, card), *_noise(self.reference, card, self.size)]
         differences = compare(TorchSession(self.reference, _CPU), session, shown)
         refuse_difference(differences, card)
         check = ExportCheck(
@@ -138,8 +138,7 @@ def _writer(
     format: Format,
     size: tuple[int, int],
     images: Sequence[np.ndarray],
-    *,
-    any_size: bool,
+    freedom: Freedom,
 ) -> tuple[Write, ModelInput]:
     """What writes the file, and which images that takes."""
     graph = reference
@@ -151,7 +150,7 @@ def _writer(
         batch = 2 if probed_input(reference, reference, *size).batch is None else 1
         module = traced(graph, example_images(graph, *size, batch=batch))
         return torchscript_writer(module), probed_input(module, graph, *size)
-    program, found = export_program(graph, *size, any_size=any_size)
+    program, found = export_program(graph, *size, freedom)
     if found.size is None:
         multiple = smallest_multiple(reference, *size) or 1
         found = found.model_copy(update={"multiple": max(multiple, found.multiple)})
@@ -162,10 +161,19 @@ def _writer(
 
 
 def _noise(reference: Graph, card: ModelCard, size: tuple[int, int]) -> list[np.ndarray]:
-    """Batches of images of one size, and of another where the file takes any."""
+    """Batches of images of one size and number, and of others where the file takes any."""
     height, width = size
-    batch = card.input.batch or 2
     sizes = [size]
     if card.input.size is None:
         sizes.append((height + card.input.multiple, width + 3 * card.input.multiple))
-    return [example_images(reference, *one, batch=batch).numpy() for one in sizes]
+    batches = [card.input.batch] if card.input.batch else [2, 1, 3]
+    tried = [(one, batches[0]) for one in sizes] + [(size, batch) for batch in batches[1:]]
+    return [example_images(reference, *one, batch=batch).numpy() for one, batch in tried]
+
+
+def _parts(images: Sequence[np.ndarray], card: ModelCard) -> list[np.ndarray]:
+    """The batches, cut into as many images as the file takes at once."""
+    most = card.input.batch
+    if most is None:
+        return list(images)
+    return [batch[n : n + most] for batch in images for n in range(0, len(batch) - most + 1, most)]

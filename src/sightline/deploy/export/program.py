@@ -4,7 +4,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,11 @@ from sightline.deploy.graph import Graph
 from sightline.errors import SightlineError
 
 _BATCH, _HEIGHT, _WIDTH = 0, 2, 3
+Freedom = Literal["any size", "any number", "one image"]
+FREEDOMS: tuple[Freedom, ...] = ("any size", "any number", "one image")
+"""Which images a program is to take, from most to least: any number of any size; any number of one size;
+one of one size."""
+
 _LARGER = 64  # pixels by which one side of an example differs, so that the two are told apart
 
 
@@ -28,27 +33,27 @@ def example_images(graph: Graph, height: int, width: int, batch: int = 2) -> Ten
 
 
 def export_program(
-    graph: Graph, height: int, width: int, *, any_size: bool
+    graph: Graph, height: int, width: int, freedom: Freedom
 ) -> tuple[ExportedProgram, ModelInput]:
     """The graph as a program, and which images that takes.
 
-    Tried are, until one works: any number of images of any size (with ``any_size``); any number of ``height``
-    x ``width``; one image of that. What `torch.export` calls dynamic may still come out as one number, or as
-    multiples of one.
+    Tried are `FREEDOMS` from ``freedom`` on, until one works. What `torch.export` calls dynamic may still
+    come out as one number, or as multiples of one.
 
     Raises:
         SightlineError: `torch.export` cannot follow the model.
     """
-    attempts = [
-        (
+    attempts: dict[Freedom, tuple[Tensor, dict[int, Any] | None]] = {
+        "any size": (
             example_images(graph, height, width + _LARGER),
             {_BATCH: Dim.AUTO, _HEIGHT: Dim.AUTO, _WIDTH: Dim.AUTO},
         ),
-        (example_images(graph, height, width), {_BATCH: Dim.AUTO}),
-        (example_images(graph, height, width, batch=1), None),
-    ]
+        "any number": (example_images(graph, height, width), {_BATCH: Dim.AUTO}),
+        "one image": (example_images(graph, height, width, batch=1), None),
+    }
     failure: Exception | None = None
-    for images, dynamic in attempts if any_size else attempts[1:]:
+    for attempt in FREEDOMS[FREEDOMS.index(freedom) :]:
+        images, dynamic = attempts[attempt]
         try:
             with without_advice():
                 program = torch.export.export(graph, (images,), dynamic_shapes={"images": dynamic})

@@ -1,5 +1,6 @@
 """Maps of georeferenced rasters with a model, as its card says; see `sightline.deploy.raster`."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from sightline.deploy.raster import (
 )
 from sightline.deploy.raster.outputs import POLYGON_SUFFIXES, RASTER_SUFFIXES, Compression, Overviews
 from sightline.errors import SightlineError
+
+logger = logging.getLogger("sightline.deploy")
 
 SUFFIXES = (*RASTER_SUFFIXES, *POLYGON_SUFFIXES)
 """Endings of maps."""
@@ -62,9 +65,11 @@ def map_settings(predictor: Predictor, overrides: Sequence[str] = ()) -> MapSett
                 "as onnx, or train it with a square preprocessing.size."
             )
         changes = {"tile": height, "multiple": height, "fixed_size": True}
+    as_they_are = card.preprocessing.size is None and card.preprocessing.multiple == 1
     base = MapSettings(
         bands=list(card.preprocessing.bands),
         fill=card.preprocessing.fill,
+        border="repeat" if as_they_are else "fill",
         tiles=tiles.model_copy(update=changes),
         batch_size=card.input.batch or 1,
         activation="none",
@@ -146,8 +151,18 @@ def tile_model(predictor: Predictor) -> Callable[[np.ndarray], np.ndarray]:
     Pixels become what training made of them: bytes, where it read pictures in colour.
     """
     reads_rgb = predictor.preprocessing.reads_rgb
+    told: set[np.dtype] = set()
 
     def model(tiles: np.ndarray) -> np.ndarray:
+        if reads_rgb and tiles.dtype != np.uint8 and tiles.dtype not in told:
+            told.add(tiles.dtype)
+            logger.warning(
+                "values of type %s become bytes, as in training: %s. Convert rasters of another range first.",
+                tiles.dtype,
+                "cut off at 0 and 255"
+                if tiles.dtype.kind == "f" or tiles.dtype.itemsize == 1
+                else "divided by 257",
+            )
         return predictor.scores(as_eight_bits(tiles) if reads_rgb else predictor.typed(tiles))[0]
 
     return model

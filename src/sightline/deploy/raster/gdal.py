@@ -22,7 +22,7 @@ _REMOTE: dict[str, Any] = {
 
 
 @contextmanager
-def gdal(remote: bool = False, **options: str) -> Iterator[Any]:
+def gdal(remote: bool = False, **options: Any) -> Iterator[Any]:
     """The module ``rasterio`` within an environment for this thread; datasets are for one thread as well.
 
     ``options`` are GDAL's, besides those that all have.

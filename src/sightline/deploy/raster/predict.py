@@ -194,7 +194,9 @@ def _batches(
     location: Location, rows: Axis, columns: Axis, settings: RasterSettings, first_row: int
 ) -> Iterator[Batch]:
     with opened_raster(location, settings.bands) as reader:
-        yield from read_batches(reader, rows, columns, settings.batch_size, settings.fill, first_row)
+        yield from read_batches(
+            reader, rows, columns, settings.batch_size, settings.fill, settings.border, first_row
+        )
 
 
 def _outputs(destination: Destination) -> list[Output]:

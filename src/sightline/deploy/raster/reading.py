@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
+
+Border = Literal["repeat", "fill"]
 
 _TYPES = frozenset({"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"})
 
@@ -148,9 +150,16 @@ class Batch:
 
 
 def read_batches(
-    reader: RasterReader, rows: Axis, columns: Axis, batch_size: int, fill: float, first_row: int = 0
+    reader: RasterReader,
+    rows: Axis,
+    columns: Axis,
+    batch_size: int,
+    fill: float,
+    border: Border,
+    first_row: int = 0,
 ) -> Iterator[Batch]:
     """All tiles from a row of tiles on. Each row of pixels is read once."""
+    beyond = {"mode": "edge"} if border == "repeat" else {"constant_values": fill}
     steps: list[Step] = []
     images: list[np.ndarray] = []
     for row, pixels, valid in _tile_rows(reader, rows, fill, first_row):
@@ -161,7 +170,7 @@ def read_batches(
             ]
             slot = len(images) if counts.any() else None
             if slot is not None:
-                images.append(_tile(pixels, left, (rows.size, columns.size), fill))
+                images.append(_tile(pixels, left, (rows.size, columns.size), beyond))
             last = column + 1 == len(columns)
             settled = valid[rows.lows[row] - top : rows.settled(row) - top].copy() if last else None
             steps.append(Step(row, column, slot, settled))
@@ -192,10 +201,8 @@ def _stacked(images: list[np.ndarray]) -> np.ndarray:
     return np.stack(images) if images else np.zeros((0, 0, 0, 0))
 
 
-def _tile(pixels: np.ndarray, left: int, size: tuple[int, int], fill: float) -> np.ndarray:
+def _tile(pixels: np.ndarray, left: int, size: tuple[int, int], beyond: dict[str, Any]) -> np.ndarray:
+    """A tile that begins at ``left``; ``beyond`` says how `numpy.pad` fills it up."""
     part = pixels[:, :, left : left + size[1]]
-    if part.shape[1:] == size:
-        return part
-    tile = np.full((len(pixels), *size), fill, pixels.dtype)
-    tile[:, : part.shape[1], : part.shape[2]] = part
-    return tile
+    below, right = (wanted - there for wanted, there in zip(size, part.shape[1:], strict=True))
+    return np.pad(part, ((0, 0), (0, below), (0, right)), **beyond) if below or right else part

@@ -7,6 +7,7 @@ from pydantic import Field
 from sightline.config import Config
 from sightline.deploy.raster.deciding import Activation
 from sightline.deploy.raster.postprocessing import Postprocessing
+from sightline.deploy.raster.reading import Border
 from sightline.deploy.raster.tiling import TileSettings
 
 
@@ -17,7 +18,10 @@ class RasterSettings(Config):
     """Bands in the order in which the model takes them: numbers from 1, or names (as of Sentinel-2 products:
     B04); all but an alpha band by default."""
     fill: float = 0
-    """What pixels without data are for the model, and what an image is filled up with where it must be."""
+    """What pixels without data are for the model."""
+    border: Border = "repeat"
+    """What an image is filled up with where it must be: its last row and column again, as models of any size
+    do themselves, or ``fill``, as `Preprocessing` does."""
     tiles: TileSettings = TileSettings()
     """How the image is cut into tiles."""
     batch_size: int = Field(default=1, gt=0)

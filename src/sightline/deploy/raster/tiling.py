@@ -5,8 +5,8 @@ Two rules make the result of tiles that of the whole image:
 * Tiles are shifted inwards rather than filled up: the last one ends where the image ends, so a model sees a
   border of the image only where there is one, and does there what it would do on the whole image. What lies
   between the first and the last is spaced evenly. Only where the model takes nothing but multiples of a
-  number (or a tile of a fixed size) is the image filled up to that size, at its right and lower border and
-  with a constant, as `Preprocessing` does in training and evaluation. All tiles start at such multiples: a
+  number (or a tile of a fixed size) is the image filled up to that size, at its right and lower border, as
+  is done for whole images (`RasterSettings.border`). All tiles start at such multiples: a
   model that looks at every 32nd pixel looks at the same ones in every tile.
 * What a model says near the inner edges of a tile is not used (`TileSettings.margin`).
 """
