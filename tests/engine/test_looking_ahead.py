@@ -1,14 +1,18 @@
 """The learning rate range test and the dry run leave a training as it was."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from tests.engine.tiny import Tiny, tiny_spec
+from tests.tasks.scenes import coloured
 
 from sightline.config import component
 from sightline.engine import Experiment, Spec
 from sightline.engine.dry_run import dry_run, shapes
 from sightline.engine.lr_finder import find_lr
 from sightline.errors import SightlineError
+from sightline.tasks import Classification
 
 
 def test_the_range_test_finds_a_rate_that_trains_and_restores_the_weights() -> None:
@@ -31,6 +35,17 @@ def test_the_range_test_finds_a_rate_that_trains_and_restores_the_weights() -> N
     assert losses[-1] < 0.8 * losses[0]
     with pytest.raises(SightlineError, match="at least 10 updates"):
         find_lr(experiment, updates=5)
+
+
+def test_a_dry_run_holds_the_settings_against_the_data_as_a_training_does(tmp_path: Path) -> None:
+    data = {"dataset": str(coloured(tmp_path))}
+    model = {"name": "small_mlp"}
+    task = component(Classification, data=data, model=model, classes=["red", "green", "purple"])
+    spec = Spec(name="coloured", task=task, optimizer=component(torch.optim.SGD, lr=0.1))
+    with pytest.raises(
+        SightlineError, match=r"^classes: task '.*' of the dataset has \['red', 'green', 'blue'\]"
+    ):
+        dry_run(Experiment(spec))
 
 
 def test_a_dry_run_counts_and_changes_no_weight() -> None:

@@ -41,7 +41,7 @@ def choices(situation: Situation) -> Iterator[Choice]:
 def _window(situation: Situation, recipe: Recipe) -> tuple[int, int] | None:
     """Height and width of windows to learn from; None: images are learned whole."""
     facts = situation.facts
-    side = measured.WINDOW
+    side = min(measured.WINDOW, multiple_of(float(facts.sizes.max()), recipe.stride))
     if facts.alike and int(facts.sizes.max()) <= measured.LARGEST_WHOLE:
         if situation.affordable(recipe, pixels_of(facts.typical_size)):
             return None

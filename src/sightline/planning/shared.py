@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sightline.data.splits import TRAIN
 from sightline.planning.choices import Choice
 from sightline.planning.facts import DatasetFacts
 from sightline.planning.machine import Machine
@@ -91,7 +92,7 @@ def preprocessing(
         yield Choice(f"{key}.multiple", multiple, f"{reason}; filled up to what the model halves")
     if facts.is_rgb:
         return  # which is the default, with ImageNet's mean and deviation
-    statistics = facts.dataset.channel_statistics(
+    statistics = facts.dataset.create_split_dataset(TRAIN).channel_statistics(
         _MEASURED_IMAGES,
         None if len(facts.bands) == facts.first_image.shape[2] else facts.bands,
         progress=False,
@@ -101,7 +102,7 @@ def preprocessing(
     what = "grey images" if facts.is_grey else f"all {count} of the files; leave out what should not count"
     yield Choice(f"{key}.bands", facts.bands, what)
     yield Choice(f"{key}.scale", scale, f"the largest {dtype}" if scale > 1 else "values keep their units")
-    yield Choice(f"{key}.mean", _rounded(statistics.mean), f"of {statistics.images} images, by band")
+    yield Choice(f"{key}.mean", _rounded(statistics.mean), f"of {statistics.images} training images, by band")
     yield Choice(
         f"{key}.std", [max(value, 1e-3) for value in _rounded(statistics.std)], "their standard deviation"
     )

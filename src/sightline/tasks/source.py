@@ -39,7 +39,7 @@ def open_dataset(config: DatasetConfig) -> Dataset:
         raise SightlineError(
             f"{path}: is no dataset folder; make one of it with `sightline dataset convert {path} ...`."
         )
-    elif not in_job() and (path.suffix == ".json" or len(path.parts) > 1):
+    elif not in_job() and (path.suffix == ".json" or config.dataset != path.name):
         raise SightlineError(
             f"{path}: there is no such recipe or dataset folder; give its path from {Path.cwd()}, or a name."
         )

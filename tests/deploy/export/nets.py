@@ -61,6 +61,18 @@ class TwoFacedNet(nn.Module):
         return logits + torch.arange(3) if torch.compiler.is_exporting() else logits
 
 
+class PairNet(nn.Module):
+    """A class; exported, it says nothing of a third image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(3, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.head(images.mean((2, 3)))
+        return logits[:2] if torch.compiler.is_exporting() else logits
+
+
 class PooledNet(nn.Module):
     """A class, by way of a pooling that ONNX has for one size of images alone."""
 

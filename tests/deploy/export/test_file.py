@@ -16,7 +16,15 @@ from sightline.deploy.export import export_module
 from sightline.deploy.graph import Graph
 from sightline.deploy.torch_session import TorchSession
 from sightline.errors import SightlineError
-from tests.deploy.export.nets import GridDetector, OneImageNet, PatchNet, PixelNet, PooledNet, TwoFacedNet
+from tests.deploy.export.nets import (
+    GridDetector,
+    OneImageNet,
+    PairNet,
+    PatchNet,
+    PixelNet,
+    PooledNet,
+    TwoFacedNet,
+)
 from tests.needs import needs
 
 
@@ -93,6 +101,17 @@ def test_the_card_says_which_images_are_taken(
     found = open_model(tmp_path / "net.pt2")
     images = _noise(3, 3, 32, 32)
     assert np.allclose(found.scores(images)[0], _of_torch(model, made, images)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("format", ["onnx", "pt2"])
+def test_what_comes_out_wrong_for_other_numbers_of_images_is_made_for_one(
+    tmp_path: Path, format: Format
+) -> None:
+    path, model = tmp_path / f"net.{format}", PairNet()
+    made = export_module(model, _card("classification", 3), path, format=format, size=(32, 48))
+    assert made.input.batch == 1
+    images = _noise(1, 3, 32, 48)
+    assert np.allclose(open_model(path).scores(images)[0], _of_torch(model, made, images)[0], atol=1e-5)
 
 
 def test_what_comes_out_wrong_for_other_sizes_is_made_for_one(tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ def _stacked(values: list[torch.Tensor], what: str) -> torch.Tensor:
     shapes = {tuple(value.shape) for value in values}
     if len(shapes) > 1:
         raise SightlineError(
-            f"a batch holds {what} of the shapes {sorted(shapes)}; resize or crop them by a transform."
+            f"a batch holds {what} of the shapes {sorted(shapes)}; make them of one size by a transform, or "
+            "take them one at a time (loader.batch_size, loader.eval_batch_size: 1)."
         )
     plain = [value.as_subclass(torch.Tensor) for value in values]
     if all(value.dim() == 3 and value.permute(1, 2, 0).is_contiguous() for value in plain):

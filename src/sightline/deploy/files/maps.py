@@ -156,12 +156,11 @@ def tile_model(predictor: Predictor) -> Callable[[np.ndarray], np.ndarray]:
     def model(tiles: np.ndarray) -> np.ndarray:
         if reads_rgb and tiles.dtype != np.uint8 and tiles.dtype not in told:
             told.add(tiles.dtype)
+            wide = tiles.dtype.kind in "iu" and tiles.dtype.itemsize > 1
             logger.warning(
-                "values of type %s become bytes, as in training: %s. Convert rasters of another range first.",
+                "values of type %s become bytes as in training, %s; convert a raster of another range first.",
                 tiles.dtype,
-                "cut off at 0 and 255"
-                if tiles.dtype.kind == "f" or tiles.dtype.itemsize == 1
-                else "divided by 257",
+                "divided by 257" if wide else "cut off at 0 and 255",
             )
         return predictor.scores(as_eight_bits(tiles) if reads_rgb else predictor.typed(tiles))[0]
 
