@@ -32,7 +32,9 @@ def script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run lines of Python that have ``logger``, and return how that ended; the run is in ``run``."""
 
     def run(body: str, *options: str) -> subprocess.CompletedProcess[str]:
-        lines = ["import os, sys, time", "from sightline.runs import RunLogger", body]
+        # What a shell starts in the background is told to ignore SIGINT, and so are its children.
+        heed = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+        lines = ["import os, signal, sys, time", heed, "from sightline.runs import RunLogger", body]
         (tmp_path / "train.py").write_text("\n".join(lines))
         return subprocess.run(
             [sys.executable, *options, "train.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60
