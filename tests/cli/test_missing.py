@@ -25,7 +25,7 @@ main(sys.argv[1:])
 def test_the_extra_that_installs_a_package_is_named(module: str, extra: str) -> None:
     told = missing_package(ModuleNotFoundError(name=module))
     package = module.partition(".")[0].replace("_", "-")
-    assert str(told) == f"this needs {package}; install it with pip install 'sightline[{extra}]'."
+    assert told == f"this needs {package}; install it with pip install 'sightline[{extra}]'."
 
 
 @pytest.mark.parametrize("module", ["numpy", "my_own_models", None])

@@ -52,18 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print(file=sys.stderr)
         code = _EXIT_INTERRUPTED
-    except ModuleNotFoundError as error:
-        from sightline.cli.missing import missing_package
-
-        told = missing_package(error)
-        if debug or told is None:
+    except (SightlineError, OSError, ModuleNotFoundError) as error:
+        sentence = _sentence(error)
+        if debug or sentence is None:
             raise
-        print(f"error: {told}", file=sys.stderr)
-        code = told.exit_code
-    except (SightlineError, OSError) as error:
-        if debug:
-            raise
-        print(f"error: {_sentence(error)}", file=sys.stderr)
+        print(f"error: {sentence}", file=sys.stderr)
         code = getattr(error, "exit_code", 1)
     sys.exit(code)
 
@@ -119,7 +112,12 @@ def _not_understood(name: str) -> int:
     return _EXIT_USAGE
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception) -> str | None:
+    """What to tell of it; None where only its traceback helps."""
+    if isinstance(error, ModuleNotFoundError):
+        from sightline.cli.missing import missing_package
+
+        return missing_package(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__

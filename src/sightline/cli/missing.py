@@ -5,18 +5,14 @@ from importlib.metadata import PackageNotFoundError, metadata, requires
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from sightline.errors import SightlineError
-
 _WHOLE = "all"  # the extra of all the others
 
 
-def missing_package(error: ModuleNotFoundError) -> SightlineError | None:
+def missing_package(error: ModuleNotFoundError) -> str | None:
     """What to install; None where ``error`` is not of a package that an extra of Sightline installs."""
     package = canonicalize_name((error.name or "").partition(".")[0])
     extra = _extra_with(package)
-    if extra is None:
-        return None
-    return SightlineError(f"this needs {package}; install it with pip install 'sightline[{extra}]'.")
+    return extra and f"this needs {package}; install it with pip install 'sightline[{extra}]'."
 
 
 def _extra_with(package: str) -> str | None:

@@ -62,7 +62,7 @@ def dry_run(experiment: Experiment) -> DryRun:
         torch.cuda.reset_peak_memory_stats(device)
     with random_state_kept(device):
         experiment.check()
-        experiment.task.settled()  # as a training does first, which holds the settings against the data
+        experiment.settle()
         trainer = experiment.trainer()
         task, model, autocast = trainer.task, trainer.model, trainer.updates.autocast
         batch = next(iter(trainer.loader), None)

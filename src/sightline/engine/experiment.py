@@ -167,7 +167,7 @@ class Experiment:
             SightlineError: see `Trainer.fit`.
         """
         self.check()  # before there is a run directory
-        self._settle()
+        self.settle()
         ranks = self.ranks
         if ranks.is_main:
             logger = RunLogger(
@@ -304,15 +304,15 @@ class Experiment:
         )
 
     def check(self) -> None:
-        """Hold every component of the spec against what it names, before any of them is built.
-
-        Raises:
-            SightlineError: one cannot be imported, or has arguments that it does not take.
-        """
+        """See `check_components`."""
         check_components(self.spec)
 
-    def _settle(self) -> None:
-        """Write into the spec what the data decides, so that what the run keeps stands without the data."""
+    def settle(self) -> None:
+        """Write into the spec what the data decides, so that what the run keeps stands without the data.
+
+        Raises:
+            SightlineError: the spec says otherwise than the data.
+        """
         settled = self.task.settled()
         if settled != self.task.config:
             arguments = settled.model_dump(mode="json", exclude_unset=True)

@@ -19,7 +19,6 @@ from sightline.errors import SightlineError
 from tests.deploy.export.nets import (
     GridDetector,
     OneImageNet,
-    PairNet,
     PatchNet,
     PixelNet,
     PooledNet,
@@ -107,7 +106,7 @@ def test_the_card_says_which_images_are_taken(
 def test_what_comes_out_wrong_for_other_numbers_of_images_is_made_for_one(
     tmp_path: Path, format: Format
 ) -> None:
-    path, model = tmp_path / f"net.{format}", PairNet()
+    path, model = tmp_path / f"net.{format}", TwoFacedNet(lambda logits: logits[:2])
     made = export_module(model, _card("classification", 3), path, format=format, size=(32, 48))
     assert made.input.batch == 1
     images = _noise(1, 3, 32, 48)
@@ -184,7 +183,13 @@ def test_a_file_that_says_something_else_is_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "net.pt2"
     path.write_text("what was here before")
     with pytest.raises(SightlineError, match="the exported file's scores differ from the model's by 0"):
-        export_module(TwoFacedNet(), _card("classification", 3), path, format="pt2", size=(32, 32))
+        export_module(
+            TwoFacedNet(lambda logits: logits + torch.arange(3)),
+            _card("classification", 3),
+            path,
+            format="pt2",
+            size=(32, 32),
+        )
     assert path.read_text() == "what was here before"
     assert [one.name for one in tmp_path.iterdir()] == ["net.pt2"]
 
