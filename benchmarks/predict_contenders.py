@@ -16,8 +16,9 @@ SIDES = ("top_left_x", "top_left_y", "width", "height")
 def ours(folder: Path) -> tuple[int, float]:
     from sightline.deploy import open_model
     from sightline.deploy.files.run import predict_files
+    from sightline.deploy.predictor import PARALLEL
 
-    predictor = open_model(folder / "model.onnx", batch_size=BATCH)
+    predictor = open_model(folder / "model.onnx", batch_size=BATCH, parallel=PARALLEL)
     predict_files(predictor, sorted((folder / "images").rglob("*.jpg"))[:BATCH], folder / "warm.jsonl")
     began = time.perf_counter()
     summary = predict_files(predictor, [folder / "images"], folder / "out.jsonl")

@@ -22,17 +22,19 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def ours(model: Path, image: Path, result: Path, half: bool = False) -> float:
     import rasterio.shutil  # noqa: F401 (which the others have imported by now as well)
 
+    from sightline.deploy.predictor import PARALLEL
     from sightline.deploy.raster import RasterSettings, TileSettings, predict_raster
     from sightline.deploy.session import OnnxSession
 
     tiles = TileSettings(tile=TILE, overlap=0.5, margin=0) if half else TileSettings(tile=TILE)
-    opened, prepare = OnnxSession(model, "cpu"), preprocessing()
+    opened, prepare = OnnxSession(model, "cpu", parallel=PARALLEL), preprocessing()
     began = time.perf_counter()
 
     def run(images: np.ndarray) -> np.ndarray:
         return opened.run(prepare(images))[0]
 
-    predict_raster(image, result, run, classes=CLASSES, settings=RasterSettings(tiles=tiles), channels=3)
+    settings = RasterSettings(tiles=tiles)
+    predict_raster(image, result, run, classes=CLASSES, settings=settings, channels=3, parallel=PARALLEL)
     return time.perf_counter() - began
 
 

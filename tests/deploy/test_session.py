@@ -10,7 +10,7 @@ from tests.deploy.handmade import classifier
 
 def test_a_file_gives_its_outputs(tmp_path: Path) -> None:
     classifier(tmp_path / "a.onnx")
-    session = OnnxSession(tmp_path / "a.onnx", threads=1)
+    session = OnnxSession(tmp_path / "a.onnx", parallel=2)
     images = np.zeros((2, 3, 5, 7), dtype=np.uint8)
     images[1, 2] = 255
     (scores,) = session.run(images)

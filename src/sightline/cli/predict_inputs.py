@@ -11,7 +11,7 @@ from sightline.deploy import Predictor, open_model
 from sightline.deploy.card_files import format_of
 from sightline.deploy.files.run import Summary, predict_files
 from sightline.deploy.files.settings import FileSettings
-from sightline.deploy.predictor import BATCH
+from sightline.deploy.predictor import BATCH, PARALLEL
 from sightline.errors import SightlineError
 from sightline.files import sha256_file
 
@@ -23,7 +23,9 @@ def opened_model(
 ) -> tuple[Predictor, str | None]:
     """The predictor, and the name by which work with it is gone on with."""
     path = Path(name)
-    predictor = open_model(path, device=device, batch_size=batch_size or BATCH, best=not last)
+    predictor = open_model(
+        path, device=device, batch_size=batch_size or BATCH, parallel=PARALLEL, best=not last
+    )
     if format_of(path) is not None:
         return predictor, sha256_file(path)
     training = predictor.card.training

@@ -1,7 +1,7 @@
 """Work on many files at once, with a bar where somebody watches."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
@@ -36,7 +36,7 @@ def in_parallel(
     def results_from(start: int) -> list[R]:
         return [function(item) for item in items[start : start + batch]]
 
-    batches = _results(results_from, range(0, len(items), batch), threads)
+    batches = in_order(results_from, range(0, len(items), batch), threads, threads * _AHEAD)
     return with_bar(chain.from_iterable(batches), len(items), label, progress=progress)
 
 
@@ -56,7 +56,13 @@ def _shown(results: Iterable[R], count: int, label: str) -> Iterator[R]:
     yield from track(results, label, count, console=console, transient=True) if shown else results
 
 
-def _results(function: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:
+def in_order(function: Callable[[T], R], items: Iterable[T], threads: int, ahead: int) -> Generator[R]:
+    """The results of ``function`` for each item, in order, computed by ``threads`` threads (by one: here, as
+    they are asked for).
+
+    At most ``ahead`` items are begun, or done, before their results are taken. The first error ends it: what
+    was not begun is not done.
+    """
     if threads == 1:  # one beside this one would only take turns with it
         yield from map(function, items)
         return
@@ -65,7 +71,7 @@ def _results(function: Callable[[T], R], items: Sequence[T], threads: int) -> It
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) >= threads * _AHEAD:
+            if len(waiting) >= ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -14,7 +14,7 @@ def open_model(
     *,
     device: str = "auto",
     batch_size: int = BATCH,
-    threads: int | None = None,
+    parallel: int = 1,
     card: ModelCard | None = None,
     best: bool = True,
 ) -> Predictor:
@@ -28,7 +28,8 @@ def open_model(
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``; with ONNX Runtime also
             ``tensorrt`` and ``coreml``.
         batch_size: images that the model is given at once, where it takes any number.
-        threads: that ONNX Runtime uses for one batch; by default one for each core.
+        parallel: batches that ONNX Runtime is to compute at once, each with its share of the CPU's cores.
+            `predict_files` and `make_map` give it as many; who gives one at a time leaves this at 1.
         card: in place of that in the file, for a model from elsewhere.
         best: whether to take a run's best checkpoint, or its last.
 
@@ -42,7 +43,7 @@ def open_model(
     card = read_card(path) if card is None else card
     session: Session
     if kind == "onnx":
-        session = OnnxSession(path, device, threads)
+        session = OnnxSession(path, device, parallel)
     else:
         session = _torch_session(path, kind, card, device)
     return Predictor(card, session, batch_size)

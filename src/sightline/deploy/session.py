@@ -1,5 +1,6 @@
 """A model file at work: pixels in, arrays out."""
 
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,8 @@ class Session(Protocol):
 
     device: str
     """Where it does, such as ``cpu``."""
+    parallel: int
+    """How many runs at once, by as many threads, it is made for."""
 
     def run(self, images: np.ndarray) -> list[np.ndarray]:
         """The graph's outputs for images (batch, bands, height, width) of the type that its card says."""
@@ -36,13 +39,15 @@ class OnnxSession:
         device: one of `DEVICES`; ``cuda:1`` for another GPU than the first. ``auto`` is a GPU where ONNX
             Runtime has one, else the CPU. TensorRT builds its engine at the first batch of each size, which
             takes minutes.
-        threads: of the CPU that one run uses; by default as many as there are cores.
+        parallel: runs at once that the cores of the CPU are shared by. Two images in two runs take less
+            time than one after the other, as the threads of a run wait for one another at each layer, and
+            twice the memory.
 
     Raises:
         SightlineError: ONNX Runtime or the device is not there, or the file cannot be read.
     """
 
-    def __init__(self, path: Path, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(self, path: Path, device: str = "auto", parallel: int = 1) -> None:
         try:
             import onnxruntime
         except ImportError:
@@ -52,11 +57,12 @@ class OnnxSession:
         if not path.is_file():
             raise SightlineError(f"{path}: there is no such file.")
         self._path = path
+        self.parallel = parallel
         self.device, providers = _providers(device, onnxruntime.get_available_providers())
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _QUIET
-        if threads is not None:
-            options.intra_op_num_threads = threads
+        if parallel > 1:
+            options.intra_op_num_threads = max(1, (os.cpu_count() or 1) // parallel)
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=providers)
         except Exception as error:  # onnxruntime has a class of its own for each kind, without a common one

@@ -30,6 +30,8 @@ class TorchSession:
         device: where it is.
     """
 
+    parallel = 1
+
     def __init__(self, module: Callable[[torch.Tensor], Any], device: torch.device) -> None:
         self._module = module
         self._device = device

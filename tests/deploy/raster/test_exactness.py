@@ -173,13 +173,14 @@ def test_files_of_all_sizes(
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(case=cases(), batch_size=st.integers(1, 5))
-def test_files(tmp_path: Path, case: dict[str, Any], batch_size: int) -> None:
+@given(case=cases(), batch_size=st.integers(1, 5), parallel=st.integers(1, 3))
+def test_files(tmp_path: Path, case: dict[str, Any], batch_size: int, parallel: int) -> None:
     pixels, valid, tiles = case["pixels"], case["valid"], case["tiles"]
     source = write_raster(tmp_path / "in.tif", pixels, mask=valid)
     model = local_model(tiles.margin_pixels)
     chosen = RasterSettings(tiles=tiles, batch_size=batch_size, fill=7)
-    predict_raster(source, tmp_path / "out.tif", model, classes=CLASSES, settings=chosen)
+    out = tmp_path / "out.tif"
+    predict_raster(source, out, model, classes=CLASSES, settings=chosen, parallel=parallel)
     expected = whole_image(model, pixels, valid, tiles, fill=7)
     np.testing.assert_array_equal(read_raster(tmp_path / "out.tif")[0], expected)
 

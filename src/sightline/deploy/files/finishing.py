@@ -8,6 +8,7 @@ from sightline.data.predictions import Detections, Prediction
 from sightline.data.video import Video
 from sightline.deploy.files.drawing import SHOWN, Film, drawn, write_picture
 from sightline.deploy.files.journal import Journal
+from sightline.deploy.files.predicting import Judged
 from sightline.deploy.files.reading import Ended, Item, Loaded
 from sightline.deploy.files.records import above, result_of
 from sightline.deploy.files.settings import FileSettings
@@ -33,13 +34,17 @@ class Finisher:
         self._tracker: Tracker | None = None
         self._film: Film | None = None
 
-    def take(self, both: tuple[Item, Prediction | None]) -> None:
-        """Deal with one item.
+    def take(self, judged: Sequence[Judged]) -> None:
+        """Deal with some items.
 
         Raises:
             SightlineError: something cannot be written.
         """
-        item, prediction = both
+        for item, prediction in judged:
+            self._take(item, prediction)
+        self._journal.flush()
+
+    def _take(self, item: Item, prediction: Prediction | None) -> None:
         if isinstance(item, Ended):
             self._end(item)
             return

@@ -5,8 +5,8 @@ one that says that the file is done. What follows the last such line was cut off
 """
 
 import fcntl
-import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,6 +41,8 @@ class Journal:
             raise SightlineError(f"{target}: another process is writing it.") from None
         self.done: dict[str, str | None] = {}
         """The files that are done, by their paths, with what was wrong with them."""
+        self._added: list[bytes] = []  # lines that are not yet written
+        self._length = 0  # with these
         self._end = 0  # of what belongs to files that are done
         self._begin(key)
 
@@ -51,17 +53,26 @@ class Journal:
     def finish(self, path: str, problem: str | None) -> None:
         """Take note that a file is done, though maybe not all of it could be read."""
         self._add({"done": path, "problem": problem})
-        self._end = self._stream.tell()
+        self._end = self._length
         self.done[path] = problem
 
     def abandon(self) -> None:
         """Take back what was written of the file at hand."""
+        self.flush()
         with disk_errors(self.target):
             self._stream.truncate(self._end)
-            self._stream.seek(self._end)
+        self._length = self._end
+
+    def flush(self) -> None:
+        """Hand what was added to the disk."""
+        content, self._added = b"".join(self._added), []
+        with disk_errors(self.target):
+            while content:
+                content = content[self._stream.write(content) :]
 
     def records(self) -> Iterator[Record]:
         """All records of files that are done, in the order in which they were written."""
+        self.flush()
         with disk_errors(self.target), self.path.open("rb") as stream:
             next(stream)
             for line in stream:
@@ -70,8 +81,10 @@ class Journal:
                     yield record
 
     def close(self) -> None:
-        """Close the file; it stays, to be gone on with."""
-        self._stream.close()
+        """Write what was added and close the file; it stays, to be gone on with."""
+        with closing(self._stream) as stream:
+            if not stream.closed:
+                self.flush()
 
     def remove(self) -> None:
         """Close and remove the file: the result is there."""
@@ -99,15 +112,13 @@ class Journal:
                         self.done[finished["done"]] = finished["problem"]
                         self._end = position
             self._stream.truncate(self._end)
-            self._stream.seek(0, os.SEEK_END)
+        self._length = self._end
         if not self._end:
-            self._write(first)
-            self._end = len(first)
+            self._add({"work": key})
+            self.flush()
+            self._end = self._length
 
     def _add(self, record: Record) -> None:
-        self._write(msgspec.json.encode(record) + b"\n")
-
-    def _write(self, line: bytes) -> None:
-        with disk_errors(self.target):
-            while line:
-                line = line[self._stream.write(line) :]
+        line = msgspec.json.encode(record) + b"\n"
+        self._added.append(line)
+        self._length += len(line)

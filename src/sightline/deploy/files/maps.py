@@ -112,6 +112,7 @@ def make_map(
         settings=_raster_settings(settings),
         channels=predictor.card.channels,
         resume_key=model_key,
+        parallel=predictor.session.parallel,
         progress=progress,
     )
 
@@ -141,6 +142,7 @@ def make_maps(
         output=lambda path: _output(path, settings),
         channels=predictor.card.channels,
         resume_key=model_key,
+        parallel=predictor.session.parallel,
         progress=progress,
     )
 

@@ -1,14 +1,14 @@
 """Images and frames on their way to a model: read and fitted by threads, ahead of their use, in order."""
 
 import os
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 
 import numpy as np
 
+from sightline.data.progress import in_order
 from sightline.data.remote.urls import remote_url
 from sightline.data.video import Video
 from sightline.deploy.files.sources import Source
@@ -16,8 +16,7 @@ from sightline.deploy.predictor import Fitted, Predictor
 from sightline.deploy.raster.background import read_ahead
 from sightline.errors import SightlineError
 
-THREADS = max(2, min(8, os.cpu_count() or 2))
-"""Decoders release Python's lock, so two of them overlap with a model on even one core."""
+_MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -48,28 +47,37 @@ Item = Loaded | Ended
 
 def read_sources(predictor: Predictor, sources: Sequence[Source], *, keep_images: bool) -> Generator[Item]:
     """Everything in ``sources``, in order. A file that cannot be read ends with its problem."""
-    ahead = predictor.batch_size + THREADS
-    waiting: deque[tuple[Source, Future[Loaded] | None]] = deque()
-    remaining = iter(sources)
-    with ThreadPoolExecutor(THREADS, "sightline-read") as pool:
-        try:
-            while True:
-                for source in islice(remaining, ahead - len(waiting)):
-                    read = None
-                    if not source.is_video:
-                        read = pool.submit(_read_image, predictor, source, keep_images)
-                    waiting.append((source, read))
-                if not waiting:
-                    return
-                source, read = waiting.popleft()
-                yield from (_video(predictor, source, keep_images) if read is None else _image(source, read))
-        finally:
-            pool.shutdown(cancel_futures=True)
+
+    def read(some: list[Source]) -> Iterable[Item]:
+        if some[0].is_video:
+            return _video(predictor, some[0], keep_images)  # which begins when its turn has come
+        return [item for source in some for item in _image(predictor, source, keep_images)]
+
+    threads = _threads(predictor.session.parallel)
+    # A batch is shared by the threads. Handing over one small image at a time takes longer than reading it.
+    groups = _groups(sources, max(1, predictor.batch_size // threads))
+    with closing(in_order(read, groups, threads, ahead=2 * threads)) as ready:
+        for items in ready:
+            yield from items
 
 
-def _image(source: Source, read: Future[Loaded]) -> Iterator[Item]:
+def _threads(parallel: int) -> int:
+    """How many threads read: the cores that a model which computes several batches at once leaves; with
+    another, two overlap with it on even one core, as decoders release Python's lock."""
+    cores = os.cpu_count() or 1
+    return min(_MOST_THREADS, max(1, cores - parallel) if parallel > 1 else max(2, cores))
+
+
+def _groups(sources: Sequence[Source], most: int) -> Iterator[list[Source]]:
+    """Up to ``most`` images, or one video."""
+    for is_video, alike in groupby(sources, lambda source: source.is_video):
+        while group := list(islice(alike, 1 if is_video else most)):
+            yield group
+
+
+def _image(predictor: Predictor, source: Source, keep_image: bool) -> Iterator[Item]:
     try:
-        yield read.result()
+        yield _read_image(predictor, source, keep_image)
     except (SightlineError, OSError, MemoryError) as error:
         yield Ended(source, _sentence(source, error), kept=False)
     else:

@@ -25,7 +25,7 @@ from sightline.deploy.predictor import Predictor
 from sightline.deploy.raster.background import WriteBehind
 from sightline.errors import SightlineError
 
-_BEHIND = 32  # items that wait to be written
+_BEHIND = 4  # batches that wait to be written
 
 
 @dataclass
@@ -130,8 +130,7 @@ def _work(
         WriteBehind(finisher.take, _BEHIND) as behind,
     ):
         for judged in predicted(predictor, items):
-            for one in judged:
-                behind.put(one)
+            behind.put(judged)
             yield judged
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sightline.data.predictions import NO_CLASS
+from sightline.data.progress import in_order
 from sightline.deploy.raster.background import WriteBehind, read_ahead
 from sightline.deploy.raster.deciding import check_outputs
 from sightline.deploy.raster.finishing import finish
@@ -83,6 +84,7 @@ def predict_raster(
     settings: RasterSettings | None = None,
     channels: int | None = None,
     resume_key: str | None = None,
+    parallel: int = 1,
     progress: Callable[[Progress], None] | None = None,
 ) -> RasterResult:
     """Apply a model to a raster, and write a class map, scores or polygons with its place on Earth.
@@ -93,14 +95,15 @@ def predict_raster(
     Args:
         source: a file, a URL, a Sentinel-2 product, or several files of one grid as one mosaic.
         destination: where to write what.
-        model: called in this thread with batches of tiles, (tiles, bands, height, width) in the type of the
-            raster; gives (tiles, classes, height, width). It normalises on its own.
+        model: called with batches of tiles, (tiles, bands, height, width) in the type of the raster; gives
+            (tiles, classes, height, width). It normalises on its own.
         classes: names of the classes, in the order of the model's channels; at most 255.
         settings: how it is applied; the defaults of `RasterSettings`.
         channels: how many bands the model takes; None if any.
         resume_key: the name of the model, such as its hash. An interrupted call is continued by one with the
             same source, settings and key, with the same result as if it had not been interrupted. None:
             never.
+        parallel: batches that the model is given at once, by as many threads; one is given in this thread.
         progress: called after each batch.
 
     Raises:
@@ -131,7 +134,8 @@ def predict_raster(
         if resumed < len(rows):
             writer = RowWriter(rows, columns, partial, settings.activation, class_strips, score_strips)
             batches = _batches(location, rows, columns, settings, resumed)
-            _run(batches, symmetric(model) if settings.symmetric else model, len(classes), writer, tally)
+            applied = symmetric(model) if settings.symmetric else model
+            _run(batches, applied, parallel, len(classes), writer, tally)
         finish(partial, class_strips, score_strips, outputs, classes, info.place, settings.postprocessing)
     return RasterResult(
         outputs=tuple(output.path for output in outputs),
@@ -175,8 +179,13 @@ class _Tally:
             self._progress(Progress(self._pixels, total, seconds, self._resumed))
 
 
-def _run(batches: Iterator[Batch], model: Model, classes: int, writer: RowWriter, tally: _Tally) -> None:
+def _run(
+    batches: Iterator[Batch], model: Model, parallel: int, classes: int, writer: RowWriter, tally: _Tally
+) -> None:
     """Reading, the model, and blending with writing, all at once."""
+
+    def apply(batch: Batch) -> tuple[Batch, np.ndarray | None]:
+        return batch, model(batch.images) if len(batch.images) else None
 
     def write(done: tuple[Batch, np.ndarray | None]) -> None:
         batch, outputs = done
@@ -184,10 +193,10 @@ def _run(batches: Iterator[Batch], model: Model, classes: int, writer: RowWriter
         writer.take(Done(batch.steps, checked))
 
     with WriteBehind(write, _AHEAD) as writing, read_ahead(batches, _AHEAD) as ready:
-        for batch in ready:
-            # Nothing else is done between two calls of the model, for which all cores would wait.
-            writing.put((batch, model(batch.images) if len(batch.images) else None))
-            tally.count(batch.steps)
+        # Nothing else is done between two calls of the model, for which all cores would wait.
+        for done in in_order(apply, ready, parallel, ahead=parallel + 1):
+            writing.put(done)
+            tally.count(done[0].steps)
 
 
 def _batches(

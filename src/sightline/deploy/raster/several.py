@@ -45,6 +45,7 @@ def predict_rasters(
     output: Callable[[Path], Destination] = Path,
     channels: int | None = None,
     resume_key: str | None = None,
+    parallel: int = 1,
     skip_existing: bool = False,
     progress: Callable[[str, Progress], None] | None = None,
 ) -> RasterResults:
@@ -53,7 +54,8 @@ def predict_rasters(
     Args:
         sources: as for `predict_raster`, each on its own; nothing passes from one to the next.
         folder: of the results; made if need be.
-        model: see `predict_raster`, as for ``classes``, ``settings``, ``channels`` and ``resume_key``.
+        model: see `predict_raster`, as for ``classes``, ``settings``, ``channels``, ``resume_key`` and
+            ``parallel``.
         classes: names of the classes.
         settings: how it is applied.
         suffix: ``.tif`` for class maps, ``.geojson`` or ``.gpkg`` for polygons.
@@ -83,7 +85,7 @@ def predict_rasters(
         try:
             results[source] = predict_raster(
                 source, output(target), model, classes=classes, settings=settings, channels=channels,
-                resume_key=resume_key, progress=report,
+                resume_key=resume_key, parallel=parallel, progress=report,
             )  # fmt: skip
         except SightlineError as error:
             failures[source] = str(error)

@@ -6,7 +6,7 @@ import numpy as np
 
 Model = Callable[[np.ndarray], np.ndarray]
 """From a batch of tiles (batch, bands, height, width), in the type of the raster, to outputs (batch, classes,
-height, width): logits or scores. It is called by one thread at a time, and may not change the tiles."""
+height, width): logits or scores. It may not change the tiles."""
 
 VIEWS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
 
