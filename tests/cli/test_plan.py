@@ -83,6 +83,6 @@ def test_plans_that_cannot_be_made(me: Person) -> None:
     )
     (me.home / "photos").mkdir()
     assert "make one of it with `sightline dataset convert photos" in me("plan", "photos").err
-    assert "give a time, such as 90s" in me("plan", "coloured", "--time", "3ep").err
+    assert "give a time above 0, such as 90s" in me("plan", "coloured", "--time", "3ep").err
     assert "give --plan DATASET" in me("train", "coloured.yaml", "--time", "1m").err
     assert "leave out coloured.yaml" in me("train", "coloured.yaml", "--plan", "coloured").err

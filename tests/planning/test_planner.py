@@ -184,8 +184,9 @@ def test_the_time_decides(tmp_path: Path) -> None:
     assert 7 <= seconds < 15
     assert task_of(short)["preprocessing"]["size"][0] < 224
     assert short.values["trainer"]["validate_every"].endswith("ep")
-    with pytest.raises(SightlineError, match="--time 3ep: give a time"):
-        plan(path, "spec.yaml", machine=LAPTOP, time="3ep")
+    for time in ("3ep", "0s", "soon"):
+        with pytest.raises(SightlineError, match=f"--time {time}: give a time above 0"):
+            plan(path, "spec.yaml", machine=LAPTOP, time=time)
 
 
 def test_splits_that_are_missing_are_written_beside_the_spec(tmp_path: Path) -> None:

@@ -94,10 +94,14 @@ def export(
 
       sightline export last --format pt2
     """
+    from sightline.deploy.card_files import refuse_precision
+
+    kind = _format(output, format)
+    refuse_precision(precision.value, kind.value)
+    # What follows takes seconds to import.
     from sightline.deploy.export import export_model
     from sightline.deploy.export.sources import trained
 
-    kind = _format(output, format)
     with trained(source, spec=spec, overrides=overrides or (), best=not last) as experiment:
         exported = export_model(
             experiment,
@@ -153,4 +157,7 @@ def _tell(exported: "Exported") -> None:
         ]
     )
     if check is not None and check.images == "random":
-        note("its dataset is not at hand, so it was compared with the model on noise, and not measured.")
+        note(
+            "its dataset is not at hand, so it was compared with the model on noise, and not measured; say "
+            "where it is with task.data.dataset=FOLDER."
+        )

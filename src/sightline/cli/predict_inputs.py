@@ -1,6 +1,7 @@
 """What a model says of images, videos and datasets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,6 +33,17 @@ def opened_model(
     return predictor, training.weights_sha256 if training else None
 
 
+@contextmanager
+def telling_that_it_goes_on(key: str | None) -> Iterator[None]:
+    """Ctrl-C inside is told what becomes of the work, which has that key or none."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if key is not None:
+            note("\nstopped; the same command goes on from here.")
+        raise
+
+
 def predict_inputs(
     predictor: Predictor,
     key: str | None,
@@ -51,7 +63,7 @@ def predict_inputs(
         SightlineError: see `predict_files`; or, once all others are done, a file could not be read.
     """
     chosen = load_text(FileSettings, to_yaml(settings), overrides, name="the settings")
-    with speed_bar(f"predicting on {predictor.session.device}") as update:
+    with telling_that_it_goes_on(key), speed_bar(f"predicting on {predictor.session.device}") as update:
 
         def on_progress(summary: Summary) -> None:
             files = summary.files if summary.files > 1 else None

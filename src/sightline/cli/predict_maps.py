@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sightline.cli.bars import speed_bar
 from sightline.cli.output import print_json, say
-from sightline.cli.predict_inputs import raise_problems
+from sightline.cli.predict_inputs import raise_problems, telling_that_it_goes_on
 from sightline.deploy import Predictor
 from sightline.deploy.files.maps import SUFFIXES, make_map, make_maps, map_settings
 from sightline.deploy.raster import Progress
@@ -35,7 +35,7 @@ def predict_maps(
         raise SightlineError(f"--maps: is {', '.join(one[1:] for one in SUFFIXES)}, not '{each}'.")
     if each is not None and scores is not None:
         raise SightlineError("--scores: is for one map; leave out --maps.")
-    with speed_bar(f"mapping on {predictor.session.device}") as update:
+    with telling_that_it_goes_on(key), speed_bar(f"mapping on {predictor.session.device}") as update:
 
         def on_progress(state: Progress) -> None:
             update(state.pixels, state.total, f"{state.megapixels_per_second:,.2f} MPix/s")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
-from sightline.deploy.card import CARD_KEY, ModelCard, no_card
+from sightline.deploy.card import CARD_KEY, ModelCard, Precision, no_card
 from sightline.errors import SightlineError
 
 Format = Literal["onnx", "torchscript", "pt2", "safetensors"]
@@ -26,6 +26,12 @@ def format_of(path: Path) -> Format | None:
     """The format of an exported model that a name stands for, or None."""
     suffix = path.suffix.removeprefix(".").lower()
     return next((known for known in FORMATS if known == suffix), None)
+
+
+def refuse_precision(precision: Precision, format: Format) -> None:
+    """Raise a `SightlineError` where files of a format have no such precision."""
+    if precision == "int8" and format != "onnx":
+        raise SightlineError(f"int8 is for ONNX files; choose fp32 or fp16 for {format}, or format onnx.")
 
 
 def read_card(path: Path) -> ModelCard:

@@ -77,9 +77,9 @@ def _size(situation: Situation, recipe: Recipe) -> tuple[int, int] | None:
 
 
 def _fit(situation: Situation) -> str:
-    height, width = situation.facts.typical_size
-    about_square = abs(height / width - 1) <= _ALIKE
-    return "stretch" if about_square else "crop"
+    sizes = situation.facts.sizes
+    about_square = abs(sizes[:, 0] / sizes[:, 1] - 1) <= _ALIKE
+    return "stretch" if bool(about_square.all()) else "crop"
 
 
 def _augment(situation: Situation, size: tuple[int, int] | None) -> Iterator[Choice]:

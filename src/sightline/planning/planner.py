@@ -127,7 +127,10 @@ def _some(names: Sequence[str]) -> str:
 def _seconds(time: str | None) -> float | None:
     if time is None:
         return None
-    duration = Duration.parse(time)
-    if duration.unit != "s":
-        raise SightlineError(f"--time {time}: give a time, such as 90s, 10m or 2h.")
+    try:
+        duration = Duration.parse(time)
+    except SightlineError:
+        duration = None
+    if duration is None or duration.unit != "s":
+        raise SightlineError(f"--time {time}: give a time above 0, such as 90s, 10m or 2h.")
     return duration.amount

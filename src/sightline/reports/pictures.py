@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from sightline.data.look.contact_sheet import draw_sheet
 from sightline.data.look.thumbnails import resized, thumbnail
 from sightline.data.primitives import Classification, Primitive, Segmentation
+from sightline.data.primitives.drawing import font
 from sightline.data.progress import in_parallel
 from sightline.data.sample import Sample
 from sightline.metrics.datasets import Comparison
@@ -17,7 +18,8 @@ from sightline.reports.findings import Findings
 
 SIDE = 420
 """The longest side of a picture in pixels."""
-_GAP, _PAPER = 6, (255, 255, 255)
+_GAP, _LETTERS = 6, 12
+_PAPER, _INK = (255, 255, 255), (28, 25, 23)
 _SHEET_COLUMNS = 3
 
 Kept = Callable[[Primitive], bool]
@@ -70,7 +72,7 @@ def draw_samples(comparison: Comparison, findings: Findings, positions: Sequence
 
 def sheet(pictures: Sequence[SamplePicture], title: str) -> Image.Image:
     """Many of them on one picture."""
-    cells = [(Image.fromarray(_beside(one.panels)), f"{one.caption}  ({one.file_name})") for one in pictures]
+    cells = [(_beside(one.panels), f"{one.caption}  ({one.file_name})") for one in pictures]
     widest = max(max(cell.size) for cell, _ in cells)
     return draw_sheet(cells, _SHEET_COLUMNS, widest, title)
 
@@ -83,11 +85,17 @@ def _drawn(sample: Sample, pixels: np.ndarray, kept: Kept) -> np.ndarray:
     return replace(sample, classifications=None, **own).draw_annotations(pixels, scale=1)
 
 
-def _beside(panels: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
+def _beside(panels: Sequence[tuple[str, np.ndarray]]) -> Image.Image:
     pixels = [panel for _, panel in panels]
     if len(pixels) == 1:
-        return pixels[0]
+        return Image.fromarray(pixels[0])
     height = pixels[0].shape[0]
     gap = np.full((height, _GAP, 3), _PAPER, dtype=np.uint8)
     whole = np.concatenate([part for panel in pixels for part in (gap, panel)][1:], axis=1)
-    return resized(whole, SIDE)
+    picture = Image.fromarray(resized(whole, SIDE))
+    canvas, letters = ImageDraw.Draw(picture), font(_LETTERS)
+    for number, (name, _) in enumerate(panels):
+        place = number * picture.width // len(panels) + _GAP, 0
+        canvas.rectangle(canvas.textbbox(place, name, letters), fill=_PAPER)
+        canvas.text(place, name, _INK, letters)
+    return picture

@@ -189,7 +189,7 @@ def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path, finder: 
     (tmp_path / "folder.csv").mkdir()
     cases = {
         "full": "full: exists already; choose another path or overwrite it",
-        "out.txt": r"out\.txt: results are \.jsonl, \.csv, \.parquet files, or a folder",
+        "out.txt": r"out\.txt: results are \.jsonl, \.csv, \.parquet files, \.tif, .* for a map, or a folder",
         "folder.csv": r"folder\.csv: is a folder",
     }
     for name, sentence in cases.items():

@@ -16,6 +16,10 @@ _SCORES: Mapping[Precision, float | None] = {"fp32": 1e-3, "fp16": 0.05, "int8":
 _BOXES = 1e-3  # of the side of the image
 
 
+class WorseError(SightlineError):
+    """The file is not as good as the model, for which other images than those it takes are no help."""
+
+
 class Differences(NamedTuple):
     """The largest between two graphs: of scores 0..1, and of boxes as a part of the image's longer side."""
 
@@ -62,10 +66,10 @@ def refuse_difference(found: Differences, card: ModelCard) -> None:
 
 
 def refuse_metric(metric: str, before: float, after: float, tolerance: float) -> None:
-    """Raise a `SightlineError` where the file is judged otherwise than the model."""
+    """Raise a `WorseError` where the file is judged otherwise than the model."""
     both_undefined = before != before and after != after
     if not both_undefined and not abs(before - after) <= tolerance:
-        raise SightlineError(
+        raise WorseError(
             f"the exported file's {metric} is {after:.4f} and the model's {before:.4f}, which differ by more "
             f"than {tolerance:g}; it was not kept."
         )

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from sightline.deploy.card import ExportCheck, ModelCard, ModelInput
-from sightline.deploy.card_files import Format
-from sightline.deploy.export.checking import compare, refuse_difference
+from sightline.deploy.card_files import Format, refuse_precision
+from sightline.deploy.export.checking import WorseError, compare, refuse_difference
 from sightline.deploy.export.probing import probed_input, smallest_multiple
 from sightline.deploy.export.program import FREEDOMS, Freedom, example_images, export_program
 from sightline.deploy.export.quantizing import quantized_writer
@@ -61,8 +61,7 @@ def export_module(
     Raises:
         SightlineError: the model cannot be exported, or the file does not give what the model gives.
     """
-    if card.precision == "int8" and format != "onnx":
-        raise SightlineError(f"int8 is for ONNX files; choose fp32 or fp16 for {format}, or format onnx.")
+    refuse_precision(card.precision, format)
     if card.precision == "int8" and not images:
         raise SightlineError(
             "int8 takes the ranges of its numbers from real images, and there is no dataset at hand; choose "
@@ -72,15 +71,16 @@ def export_module(
     reference = Graph(deepcopy(model).to(_CPU), exact).eval()
     check_outputs(reference, example_images(reference, *size, batch=1))
     work = _Work(reference, card, format, size, images, judge)
-    # Some operations (adaptive pooling, say) come out right for the size or the number of images alone that
-    # they were followed with.
-    for freedom in FREEDOMS[:-1]:
+    freedoms = FREEDOMS if format in ("onnx", "pt2") else FREEDOMS[:1]
+    for freedom in freedoms[:-1]:
         try:
             return work.write(path, freedom)
+        except WorseError:
+            raise
         except SightlineError as error:
-            if format not in ("onnx", "pt2") or isinstance(error.__cause__, OSError):
+            if isinstance(error.__cause__, OSError):
                 raise
-    return work.write(path, FREEDOMS[-1])
+    return work.write(path, freedoms[-1])
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class _Work:
     judge: Judge | None
 
     def write(self, path: Path, freedom: Freedom) -> ModelCard:
-        """Write the file, for as many images as ``freedom`` says or as can be had, and return its card.
+        """Write the file, for the images that ``freedom`` says, and return its card.
 
         Raises:
             SightlineError: it cannot be made, or is not what it was made of.

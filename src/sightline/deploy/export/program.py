@@ -18,7 +18,7 @@ _BATCH, _HEIGHT, _WIDTH = 0, 2, 3
 Freedom = Literal["any size", "any number", "one image"]
 FREEDOMS: tuple[Freedom, ...] = ("any size", "any number", "one image")
 """Which images a program is to take, from most to least: any number of any size; any number of one size;
-one of one size."""
+one of one size. Some models can be followed, or come out right, with less of it only."""
 
 _LARGER = 64  # pixels by which one side of an example differs, so that the two are told apart
 
@@ -37,36 +37,29 @@ def export_program(
 ) -> tuple[ExportedProgram, ModelInput]:
     """The graph as a program, and which images that takes.
 
-    Tried are `FREEDOMS` from ``freedom`` on, until one works. What `torch.export` calls dynamic may still
-    come out as one number, or as multiples of one.
+    What `torch.export` is told to leave free may still come out as one number, or as multiples of one.
 
     Raises:
-        SightlineError: `torch.export` cannot follow the model.
+        SightlineError: `torch.export` cannot follow the model, or not with so much freedom.
     """
-    attempts: dict[Freedom, tuple[Tensor, dict[int, Any] | None]] = {
-        "any size": (
-            example_images(graph, height, width + _LARGER),
-            {_BATCH: Dim.AUTO, _HEIGHT: Dim.AUTO, _WIDTH: Dim.AUTO},
-        ),
-        "any number": (example_images(graph, height, width), {_BATCH: Dim.AUTO}),
-        "one image": (example_images(graph, height, width, batch=1), None),
+    dynamic: dict[Freedom, dict[int, Any] | None] = {
+        "any size": {_BATCH: Dim.AUTO, _HEIGHT: Dim.AUTO, _WIDTH: Dim.AUTO},
+        "any number": {_BATCH: Dim.AUTO},
+        "one image": None,
     }
-    failure: Exception | None = None
-    for attempt in FREEDOMS[FREEDOMS.index(freedom) :]:
-        images, dynamic = attempts[attempt]
-        try:
-            with without_advice():
-                program = torch.export.export(graph, (images,), dynamic_shapes={"images": dynamic})
-        except Exception as error:  # whatever the model raises of sizes that it does not take
-            failure = failure or error
-            continue
-        found = _input_of(program, graph.card.input)
-        if found.size in (None, (height, width)):
-            return program, found
-    assert failure is not None
-    raise SightlineError(
-        f"the model cannot be exported: torch.export cannot follow it ({first_line(failure)})."
-    ) from failure
+    larger, batch = _LARGER if freedom == "any size" else 0, 1 if freedom == "one image" else 2
+    images = example_images(graph, height, width + larger, batch)
+    try:
+        with without_advice():
+            program = torch.export.export(graph, (images,), dynamic_shapes={"images": dynamic[freedom]})
+    except Exception as error:  # whatever the model raises of sizes that it does not take
+        raise SightlineError(
+            f"the model cannot be exported: torch.export cannot follow it ({first_line(error)})."
+        ) from error
+    found = _input_of(program, graph.card.input)
+    if found.size not in (None, (height, width)):
+        raise SightlineError("the model cannot be exported for images of any size.")
+    return program, found
 
 
 def _input_of(program: ExportedProgram, known: ModelInput) -> ModelInput:

@@ -39,7 +39,8 @@ def refuse_target(target: str | Path, *, overwrite: bool) -> None:
     if path.suffix and not path.is_dir():
         endings = ", ".join((LINES, *TABLES))
         raise SightlineError(
-            f"{path}: results are {endings} files, or a folder without an ending for a dataset; choose one."
+            f"{path}: results are {endings} files, .tif, .gpkg or .geojson for a map, or a folder without an "
+            "ending for a dataset; choose one."
         )
     check_target(path.absolute(), overwrite=overwrite)
 

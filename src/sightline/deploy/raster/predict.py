@@ -58,7 +58,8 @@ class RasterResult:
     """What was made of a raster.
 
     ``width`` and ``height`` in pixels; ``tiles`` that the model has seen, ``empty_tiles`` that it was
-    spared, as they hold no data; ``resumed_rows`` of tiles that an earlier call had finished.
+    spared, as they hold no data; ``resumed_rows`` of tiles that an earlier call had finished, with
+    ``resumed_pixels``.
     """
 
     outputs: tuple[Path, ...]
@@ -67,12 +68,13 @@ class RasterResult:
     tiles: int
     empty_tiles: int
     resumed_rows: int
+    resumed_pixels: int
     seconds: float
 
     @property
     def megapixels_per_second(self) -> float:
-        """Pixels of the raster by the time that all took."""
-        return self.width * self.height / 1e6 / max(self.seconds, 1e-9)
+        """Pixels of the raster that were not done before, by the time that all took."""
+        return (self.width * self.height - self.resumed_pixels) / 1e6 / max(self.seconds, 1e-9)
 
 
 def predict_raster(
@@ -144,6 +146,7 @@ def predict_raster(
         tiles=tally.tiles,
         empty_tiles=tally.empty_tiles,
         resumed_rows=resumed,
+        resumed_pixels=tally.resumed_pixels,
         seconds=time.perf_counter() - began,
     )
 
@@ -162,7 +165,7 @@ class _Tally:
         self.tiles = self.empty_tiles = 0
         self._rows, self._columns = rows, columns
         self._began, self._progress = began, progress
-        self._resumed = self._pixels = (
+        self.resumed_pixels = self._pixels = (
             rows.lows[resumed] if resumed < len(rows) else rows.length
         ) * columns.length
 
@@ -176,7 +179,7 @@ class _Tally:
         if self._progress is not None:
             total = self._rows.length * self._columns.length
             seconds = time.perf_counter() - self._began
-            self._progress(Progress(self._pixels, total, seconds, self._resumed))
+            self._progress(Progress(self._pixels, total, seconds, self.resumed_pixels))
 
 
 def _run(

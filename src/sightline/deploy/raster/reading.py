@@ -91,8 +91,8 @@ def opened_raster(
             if channels is not None and len(chosen) != channels:
                 which = "has" if bands is None else "is to give"
                 raise SightlineError(
-                    f"{location.name}: {which} {len(chosen)} bands, and the model takes {channels}; name the "
-                    "bands to be used."
+                    f"{location.name}: {which} {len(chosen)} bands, and the model takes {channels}; name "
+                    f"those to be used, such as bands={list(range(1, channels + 1))}."
                 )
             types = [raster.dtypes[band - 1] for band in chosen]
             if unknown := next((dtype for dtype in types if dtype not in _TYPES), None):
