@@ -17,25 +17,28 @@ class LossWatch:
     def __init__(self, ranks: Ranks) -> None:
         self._ranks = ranks
         self._on_cpu = ranks.device.type == "cpu"
-        self._sums: dict[str, Tensor] = {}
+        self._is_known = self._on_cpu and ranks.size == 1  # a loss is a number as soon as it is computed
+        self._sums: dict[str, Any] = {}
         self._updates = 0
+        self._known_bad = False
         self._bad: Tensor = torch.zeros((), dtype=torch.bool, device=ranks.device)
-        self._latest: Tensor | None = None
         self._news: tuple[Tensor, Any] | None = None
         self._calls = 0
 
     def add(self, loss: Tensor, named: dict[str, Tensor]) -> None:
         """Take in the loss of an update and its named parts."""
         self._updates += 1
-        self._latest = loss
-        sums = self._sums
-        if not sums:
-            self._sums = {"loss": loss, **named}
+        values: dict[str, Any] = {"loss": loss, **named} if named else {"loss": loss}
+        if self._is_known:
+            values = {name: value.item() for name, value in values.items()}
+            self._known_bad = self._known_bad or not math.isfinite(values["loss"])
         else:
-            for name, value in (("loss", loss), *named.items()):
-                sums[name] = sums[name] + value if name in sums else value
-        if not self._on_cpu or self._ranks.size > 1:
             self._bad |= ~torch.isfinite(loss)
+        if self._sums:
+            for name, value in values.items():
+                self._sums[name] = self._sums[name] + value if name in self._sums else value
+        else:
+            self._sums = values
 
     def take(self) -> list[tuple[str, Tensor | float]]:
         """The means since the last call, over all ranks, left on a GPU; then begin anew."""
@@ -43,8 +46,10 @@ class LossWatch:
         self._sums, self._updates = {}, 0
         if updates == 0:
             return []
+        if self._is_known:
+            return [(name, value / updates) for name, value in sums.items()]
         if updates == 1 and self._ranks.size == 1:
-            return [(name, value.item() if self._on_cpu else value) for name, value in sums.items()]
+            return list(sums.items())
         means = self._ranks.sum(torch.stack([value.float() for value in sums.values()]))
         means /= updates * self._ranks.size
         return list(zip(sums, means.tolist() if self._on_cpu else means, strict=True))
@@ -53,9 +58,9 @@ class LossWatch:
         """Whether a loss is known not to have been finite, since the last time it was said."""
         if self._ranks.size > 1:
             return self._is_bad_on_a_rank()
-        if self._on_cpu:
-            latest, self._latest = self._latest, None
-            return latest is not None and not math.isfinite(latest.item())
+        if self._is_known:
+            bad, self._known_bad = self._known_bad, False
+            return bad
         self._calls += 1
         if self._news is None:
             if self._calls % _LOOK_EVERY == 0:
@@ -69,7 +74,7 @@ class LossWatch:
 
     def is_bad_for_sure(self) -> bool:
         """The same without delay, waiting for a GPU: for moments that wait for it anyway."""
-        if self._on_cpu and self._ranks.size == 1:
+        if self._is_known:
             return self.is_bad()
         self._news = None
         return self._said(self._ranks.any(bool(self._bad)))
@@ -107,5 +112,9 @@ class LossWatch:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what `state_dict` gave."""
-        self._sums = {name: value.to(self._ranks.device) for name, value in state["sums"].items()}
+        device = self._ranks.device
+        self._sums = {
+            name: float(value) if self._is_known else torch.as_tensor(value, device=device)
+            for name, value in state["sums"].items()
+        }
         self._updates = state["updates"]

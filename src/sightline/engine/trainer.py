@@ -75,6 +75,8 @@ class Trainer:
         self.logger: Any = logger or SilentLogger()
         self.folder = folder
         self.callbacks = Callbacks(callbacks)
+        self._tells_step_start = self.callbacks.listen(events.StepStart)
+        self._tells_step_end = self.callbacks.listen(events.StepEnd)
         self.rates = rates or LearningRates(optimizer)
         self.progress = Progress()
         self.updates = Updates(task, model, optimizer, config, self.ranks, even=_is_even(loader))
@@ -176,7 +178,8 @@ class Trainer:
 
     def _update(self, batches: list[Any]) -> None:
         progress = self.progress
-        self._tell(events.StepStart)
+        if self._tells_step_start:
+            self.callbacks.tell(events.StepStart(self))
         self.task.log.step = progress.step
         self.rates.set(progress)
         loss, named = self.updates.run(batches)
@@ -189,7 +192,7 @@ class Trainer:
         self.watch.add(loss, named)
         if self.average is not None:
             self.average.update(self.model, progress.step)
-        if self.callbacks.listen(events.StepEnd):
+        if self._tells_step_end:
             self.callbacks.tell(events.StepEnd(self, loss))
 
     def _boundary(self) -> None:

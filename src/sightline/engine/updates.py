@@ -54,9 +54,10 @@ class Updates:
         self._weighted = config.accumulate > 1 or self.micro_batches > 1 or (weighs and ranks.size > 1)
         self._parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         self._half = _HALF.get(config.precision)
-        self.scaler = torch.amp.GradScaler(ranks.device.type, enabled=config.precision == "fp16")
+        self._scales = config.precision == "fp16"
+        self.scaler = torch.amp.GradScaler(ranks.device.type, enabled=self._scales)
         self._skips = config.nan_policy == "skip"
-        if self._skips and ranks.device.type == "cuda" and not self.scaler.is_enabled():
+        if self._skips and ranks.device.type == "cuda" and not self._scales:
             self._needs_fused()
 
     def autocast(self) -> Any:
@@ -71,11 +72,17 @@ class Updates:
         Raises:
             SightlineError: there is not enough memory.
         """
-        if not self._skips:
-            return self._run_in_memory(batches)
         # What is left out must not stay in the statistics of BatchNorm either.
-        buffers = [(buffer, buffer.clone()) for buffer in self._model.buffers()]
-        loss, named = self._run_in_memory(batches)
+        buffers = [(buffer, buffer.clone()) for buffer in self._model.buffers()] if self._skips else ()
+        while True:
+            try:
+                loss, named = self._run(batches)
+                break
+            except torch.OutOfMemoryError as error:
+                # Leaving the handler first lets go of the frames that hold the tensors.
+                message = str(error).splitlines()[0]
+            self._optimizer.zero_grad(set_to_none=True)
+            self._take_smaller_parts(batches, message)
         for buffer, before in buffers:
             buffer.copy_(torch.where(torch.isfinite(loss), buffer, before))
         return loss, named
@@ -86,21 +93,10 @@ class Updates:
         held = [part for part in weights if part.numel()]  # a rank may have no part of a small one
         return math.isfinite(nn.utils.get_total_norm(held, math.inf).item())
 
-    def _run_in_memory(self, batches: list[Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        """`_run`, with smaller parts for as long as memory runs out."""
-        while True:
-            try:
-                return self._run(batches)
-            except torch.OutOfMemoryError as error:
-                # Leaving the handler first lets go of the frames that hold the tensors.
-                message = str(error).splitlines()[0]
-            self._optimizer.zero_grad(set_to_none=True)
-            self._take_smaller_parts(batches, message)
-
     def _run(self, batches: list[Any]) -> tuple[Tensor, dict[str, Tensor]]:
         if not self._weighted:
             loss, named = self._forward(batches[0])
-            self.scaler.scale(loss).backward() if self._half is torch.float16 else loss.backward()
+            self.scaler.scale(loss).backward() if self._scales else loss.backward()
             self._step()
             return loss.detach(), named
         parts = [part for batch in batches for part in parts_of(batch, self.micro_batches)]
@@ -124,15 +120,21 @@ class Updates:
         return whole / weight, {name: value / weight for name, value in sums.items()}
 
     def _forward(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        with self.autocast():
-            loss = self._task.compute_loss(self._task.forward(self._model, batch), batch)
-        if isinstance(loss, Mapping):
-            return total_loss(loss), {name: value.detach() for name, value in loss.items()}
-        return loss, {}
+        if self._half is None:  # a context that does nothing takes its time all the same
+            loss = self._loss(batch)
+        else:
+            with self.autocast():
+                loss = self._loss(batch)
+        if isinstance(loss, Tensor):
+            return loss, {}
+        return total_loss(loss), {name: value.detach() for name, value in loss.items()}
+
+    def _loss(self, batch: Any) -> Tensor | Mapping[str, Tensor]:
+        return self._task.compute_loss(self._task.forward(self._model, batch), batch)
 
     def _step(self, factor: Tensor | None = None) -> None:
         optimizer, scaler = self._optimizer, self.scaler
-        if scaler.is_enabled():
+        if self._scales:
             scaler.unscale_(optimizer)
         gradients = None
         if factor is not None:
@@ -141,10 +143,10 @@ class Updates:
         norm = None
         if self._config.clip_norm is not None:
             norm = nn.utils.clip_grad_norm_(self._parameters, self._config.clip_norm)
-        if self._skips and not scaler.is_enabled() and not self._finite(norm):
+        if self._skips and not self._scales and not self._finite(norm):
             optimizer.zero_grad(set_to_none=True)
             return
-        if scaler.is_enabled():
+        if self._scales:
             scaler.step(optimizer)
             scaler.update()
         else:
@@ -191,7 +193,7 @@ class Updates:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what `state_dict` gave; a number of parts in the spec comes first."""
-        if state["scaler"] and self.scaler.is_enabled():
+        if state["scaler"] and self._scales:
             self.scaler.load_state_dict(state["scaler"])
         if self._auto:
             self.micro_batches = state["micro_batches"]

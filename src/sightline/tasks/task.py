@@ -95,18 +95,21 @@ class Task(Generic[C]):
         """Called with the first batch of each validation: the place to log pictures with ``self.log``."""
 
 
-_PARTS = (Tensor, list, tuple, Mapping)
+_SEQUENCES = (list, tuple)
+_PARTS = (Tensor, *_SEQUENCES, Mapping)
 """What the parts of a batch are, the most frequent first: it is asked at every step."""
 
 
 def item_count(batch: Any) -> int:
     """The number of items in a batch: the length of the first tensor or list in it."""
-    if isinstance(batch, Tensor):
+    if isinstance(batch, _SEQUENCES):
+        if not batch:
+            return 0
+        first = batch[0]
+    elif isinstance(batch, Tensor):
         return batch.shape[0] if batch.ndim else 1
-    parts = batch.values() if isinstance(batch, Mapping) else batch
-    if isinstance(parts, list | tuple) and not parts:
-        return 0
-    first = next(iter(parts))
+    else:
+        first = next(iter(batch.values() if isinstance(batch, Mapping) else batch))
     if isinstance(first, _PARTS):
         return item_count(first)
     return len(batch) if isinstance(batch, list) else 1
