@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -304,6 +307,40 @@ def test_mistakes_are_one_sentence_each(
         with pytest.raises(SightlineError, match="check the credentials and what they may do"):
             Dataset.from_path("s3://bucket/set")
     store._opened.cache_clear()
+
+
+def test_a_request_that_is_never_answered_is_made_again(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, over = [], threading.Event()
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if len(asked) == 1:
+                over.wait(60)
+                return
+            self.send_response(200)
+            headers = {"Content-Length": "4", "ETag": '"1"', "Last-Modified": "Sat, 28 Nov 2026 12:00:00 GMT"}
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(b"here")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setitem(store._CLIENT, "read_timeout", timedelta(seconds=1))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        try:
+            assert b"".join(store.Place.at("s3://bucket/set").chunks("late.txt")) == b"here"
+        finally:
+            over.set()
+            server.shutdown()
+            store._opened.cache_clear()
+    assert len(asked) == 2
 
 
 def test_a_forked_process_is_told(bucket: Bucket, pets: Dataset) -> None:

@@ -34,10 +34,11 @@ _CONFIGURATION = ("AWS_", "GOOGLE_")
 _CLIENT: "ClientConfig" = {
     "allow_http": True,  # only asked for by an endpoint that says so
     "connect_timeout": timedelta(seconds=5),
-    "read_timeout": timedelta(seconds=60),  # without a byte
+    "read_timeout": timedelta(seconds=20),  # without a byte
     "timeout": timedelta(hours=1),  # for one object, however slow the line
 }
-_RETRY: "RetryConfig" = {"max_retries": 6, "retry_timeout": timedelta(seconds=20)}
+# From the first try on, so that one which a store never answers leaves time for others.
+_RETRY: "RetryConfig" = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
 _CONCURRENT_CHUNKS = 4
 
 # What a store answers, as XML, with its 4xx: <Error><Code>NoSuchBucket</Code><Message>...
