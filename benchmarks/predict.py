@@ -5,7 +5,7 @@
 
 A classifier of CIFAR-10 (32x32) and a detector of photographs of 640x480, both exported to ONNX with
 untrained weights, on all cores. "ours" is what `sightline predict MODEL FOLDER -o out.jsonl` does once it
-has started: JPEG files are read and fitted by threads while the model computes, in batches of 8, and every
+has started: JPEG files are read and fitted while the model computes, two batches of 8 at once, and every
 prediction is written. "loop" is what one writes by hand: read a batch by OpenCV, resize it, normalise it by
 NumPy, run the session, and keep what it gives; for the detector with the same selection of boxes. "hafnia"
 is its `run_inference_on_dataset`: its own reading, a session as in the loop, and predictions made into its

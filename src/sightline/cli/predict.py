@@ -9,6 +9,7 @@ from sightline.cli.output import AsJson
 from sightline.errors import SightlineError
 
 _MAPS = (".tif", ".tiff", ".gpkg", ".geojson")
+
 Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda, cuda:1; of ONNX files also tensorrt and coreml, where present.")
 ]

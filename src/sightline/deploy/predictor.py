@@ -38,7 +38,6 @@ class Predictor:
     def __init__(self, card: ModelCard, session: Session, batch_size: int = BATCH) -> None:
         self.card = card
         self.session = session
-        self._dtype, self._channels = card.dtype, card.channels
         self.batch_size = card.input.batch or batch_size
 
     @property
@@ -102,7 +101,7 @@ class Predictor:
             SightlineError: it has another type or another size than the model takes.
         """
         preprocessing = self.preprocessing
-        assert image.shape[2:] == (self._channels,), f"{where}: of shape {image.shape}"
+        assert image.shape[2:] == (self.card.channels,), f"{where}: of shape {image.shape}"
         image = self.typed(image, where)
         place = preprocessing.fitting(image.shape[0], image.shape[1])
         pixels = preprocessing.fit_image(image)
@@ -153,7 +152,7 @@ class Predictor:
         Raises:
             SightlineError: that cannot hold them.
         """
-        wanted = self._dtype
+        wanted = self.card.dtype
         if image.dtype == wanted:
             return image
         if wanted == np.float32 or np.can_cast(image.dtype, wanted, "safe"):

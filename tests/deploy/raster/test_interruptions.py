@@ -81,9 +81,9 @@ def test_an_interrupted_call_goes_on_with_the_same_result(
     per_row = reference.tiles // ROWS
     assert second.tiles == reference.tiles - result.resumed_rows * per_row == result.tiles
     # What was seen and not kept is at most what waits to be blended and written, and one unfinished row.
-    waiting = 4 + (parallel if parallel > 1 else 0)
-    assert first.tiles - result.resumed_rows * per_row <= per_row + waiting * SETTINGS.batch_size
-    assert at <= first.calls <= at + (parallel if parallel > 1 else 0)
+    beside = parallel if parallel > 1 else 0
+    assert first.tiles - result.resumed_rows * per_row <= per_row + (4 + beside) * SETTINGS.batch_size
+    assert at <= first.calls <= at + beside
 
 
 def test_finished_rows_are_kept_when_only_the_filters_change(source: Path, tmp_path: Path) -> None:

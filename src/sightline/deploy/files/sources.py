@@ -5,17 +5,15 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from sightline.data.dataset import Dataset
 from sightline.data.images import IMAGE_SUFFIXES
 from sightline.data.remote.urls import remote_url
-from sightline.data.video import VIDEO_SUFFIXES
+from sightline.data.video import is_video
 from sightline.dataset_folder import INFO_FILE
 from sightline.errors import SightlineError
-
-_READABLE = IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -27,17 +25,17 @@ class Source:
         name: what the drawn picture or video of it is called, without its ending; no other has the same.
         size: height and width that a dataset says it has.
         frames: the frames of a video that are wanted; None for all.
-        is_video: whether it has frames.
     """
 
     path: str
     name: str
     size: tuple[int, int] | None = None
     frames: tuple[int, ...] | None = None
-    is_video: bool = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "is_video", _ending(self.path) in VIDEO_SUFFIXES)
+    @property
+    def is_video(self) -> bool:
+        """Whether it has frames."""
+        return is_video(self.path)
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def _is_dataset(word: str | Path) -> bool:
 def _of_word(path: Path) -> list[tuple[str, str]]:
     """The files that a word names, each with its path within the folder that was named, or its name."""
     if path.is_file():
-        if _ending(path.name) not in _READABLE:
+        if not _is_readable(path.name):
             raise SightlineError(f"{path}: is neither an image nor a video, by its ending; leave it out.")
         return [(str(path), path.name)]
     if not path.exists():
@@ -87,7 +85,7 @@ def _of_word(path: Path) -> list[tuple[str, str]]:
     inside: list[str] = []
     for folder, folders, files in os.walk(path):
         folders[:] = [name for name in folders if name[0] != "."]
-        readable = (name for name in files if name[0] != "." and _ending(name) in _READABLE)
+        readable = (name for name in files if name[0] != "." and _is_readable(name))
         inside += [file for name in readable if os.path.isfile(file := os.path.join(folder, name))]
     if not inside:
         raise SightlineError(f"{path}: holds no images or videos.")
@@ -97,8 +95,8 @@ def _of_word(path: Path) -> list[tuple[str, str]]:
     return [(before + name, name) for name in relative]
 
 
-def _ending(path: str) -> str:
-    return os.path.splitext(path)[1].lower()
+def _is_readable(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES or is_video(name)
 
 
 def _of_dataset(dataset: Dataset) -> Sources:

@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,9 +196,13 @@ def _run(
         checked = batch.images if outputs is None else check_outputs(outputs, batch.images, classes)
         writer.take(Done(batch.steps, checked))
 
-    with WriteBehind(write, _AHEAD) as writing, read_ahead(batches, _AHEAD) as ready:
+    with (
+        WriteBehind(write, _AHEAD) as writing,
+        read_ahead(batches, _AHEAD) as ready,
+        closing(in_order(apply, ready, parallel, ahead=parallel + 1)) as applied,
+    ):
         # Nothing else is done between two calls of the model, for which all cores would wait.
-        for done in in_order(apply, ready, parallel, ahead=parallel + 1):
+        for done in applied:
             writing.put(done)
             tally.count(done[0].steps)
 
