@@ -28,11 +28,15 @@ class LossWatch:
     def add(self, loss: Tensor, named: dict[str, Tensor]) -> None:
         """Take in the loss of an update and its named parts."""
         self._updates += 1
-        values: dict[str, Any] = {"loss": loss, **named} if named else {"loss": loss}
+        values: dict[str, Any]
         if self._is_known:
-            values = {name: value.item() for name, value in values.items()}
-            self._known_bad = self._known_bad or not math.isfinite(values["loss"])
+            total = loss.item()
+            values = {"loss": total}
+            if named:
+                values |= {name: value.item() for name, value in named.items()}
+            self._known_bad = self._known_bad or not math.isfinite(total)
         else:
+            values = {"loss": loss, **named}
             self._bad |= ~torch.isfinite(loss)
         if self._sums:
             for name, value in values.items():
@@ -40,19 +44,19 @@ class LossWatch:
         else:
             self._sums = values
 
-    def take(self) -> list[tuple[str, Tensor | float]]:
+    def take(self) -> dict[str, Tensor | float]:
         """The means since the last call, over all ranks, left on a GPU; then begin anew."""
         sums, updates = self._sums, self._updates
         self._sums, self._updates = {}, 0
         if updates == 0:
-            return []
+            return {}
         if self._is_known:
-            return [(name, value / updates) for name, value in sums.items()]
+            return {name: value / updates for name, value in sums.items()} if updates > 1 else sums
         if updates == 1 and self._ranks.size == 1:
-            return list(sums.items())
+            return sums
         means = self._ranks.sum(torch.stack([value.float() for value in sums.values()]))
         means /= updates * self._ranks.size
-        return list(zip(sums, means.tolist() if self._on_cpu else means, strict=True))
+        return dict(zip(sums, means.tolist() if self._on_cpu else means, strict=True))
 
     def is_bad(self) -> bool:
         """Whether a loss is known not to have been finite, since the last time it was said."""

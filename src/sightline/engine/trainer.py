@@ -86,6 +86,7 @@ class Trainer:
         self.last_metrics: dict[str, float] = {}
         self.snapshots = Snapshots(self, checkpoints, spec)
         self.request = StopRequest()
+        self._duration = config.max_duration
         self._validate = Every(config.validate_every)
         self._save = Every(config.checkpoint_every)
         self._log = Every(config.log_every)
@@ -105,7 +106,7 @@ class Trainer:
             NotFiniteError: the loss became NaN or infinite, and the policy is to stop.
         """
         self.task.log = StepLog(self.logger)
-        self.rates.begin(self.config.max_duration, self.steps_per_epoch)
+        self.rates.begin(self._duration, self.steps_per_epoch)
         self._started = time.perf_counter() - self.progress.seconds
         self._told = time.perf_counter(), self.progress.items
         try:
@@ -131,7 +132,7 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.stop_reason is not None or self.config.max_duration.reached(self.progress)
+        return self.stop_reason is not None or self._duration.reached(self.progress)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -264,12 +265,11 @@ class Trainer:
             self._save_checkpoint({})
 
     def _log_training(self) -> None:
-        step = self.progress.step
-        for name, value in self.watch.take():
-            self.logger.log_scalar(f"train/{name}", value, step)
+        values = {f"train/{name}": value for name, value in self.watch.take().items()}
         rate = self.rates.news()
         if rate is not None:
-            self.logger.log_scalar("train/lr", rate, step)
+            values["train/lr"] = rate
+        self.logger.log_scalars(values, self.progress.step)
         now, (then, items) = time.perf_counter(), self._told
         if now - then >= _TELL_EVERY_S:
             self._tell_speed((self.progress.items - items) / (now - then))
@@ -278,7 +278,7 @@ class Trainer:
     def _tell_speed(self, speed: float) -> None:
         step = self.progress.step
         self.logger.log_scalar("system/items_per_second", speed, step)
-        duration, epoch = self.config.max_duration, self.progress.epoch + (self.progress.batch > 0)
+        duration, epoch = self._duration, self.progress.epoch + (self.progress.batch > 0)
         steps = duration.steps(self.steps_per_epoch)
         if steps is None:
             self.logger.log_progress(self.progress.seconds, duration.amount, "s", epoch, speed)

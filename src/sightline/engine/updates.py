@@ -53,6 +53,7 @@ class Updates:
         weighs = type(task).loss_weight is not Task.loss_weight or not even
         self._weighted = config.accumulate > 1 or self.micro_batches > 1 or (weighs and ranks.size > 1)
         self._parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        self._zeroes_as_it_likes = type(optimizer).zero_grad is not torch.optim.Optimizer.zero_grad
         self._half = _HALF.get(config.precision)
         self._scales = config.precision == "fp16"
         self.scaler = torch.amp.GradScaler(ranks.device.type, enabled=self._scales)
@@ -81,7 +82,7 @@ class Updates:
             except torch.OutOfMemoryError as error:
                 # Leaving the handler first lets go of the frames that hold the tensors.
                 message = str(error).splitlines()[0]
-            self._optimizer.zero_grad(set_to_none=True)
+            self._drop_gradients()
             self._take_smaller_parts(batches, message)
         for buffer, before in buffers:
             buffer.copy_(torch.where(torch.isfinite(loss), buffer, before))
@@ -144,14 +145,23 @@ class Updates:
         if self._config.clip_norm is not None:
             norm = nn.utils.clip_grad_norm_(self._parameters, self._config.clip_norm)
         if self._skips and not self._scales and not self._finite(norm):
-            optimizer.zero_grad(set_to_none=True)
+            self._drop_gradients()
             return
         if self._scales:
             scaler.step(optimizer)
             scaler.update()
         else:
             optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        self._drop_gradients()
+
+    def _drop_gradients(self) -> None:
+        if self._zeroes_as_it_likes:
+            self._optimizer.zero_grad(set_to_none=True)
+            return
+        # What torch's own does, without the 20 microseconds of its entry in a profile.
+        for group in self._optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def _finite(self, norm: Tensor | None) -> bool:
         """Whether the gradient is finite; on a GPU the fused optimizer is told, and nothing is waited for."""

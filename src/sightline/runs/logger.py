@@ -19,7 +19,7 @@ from typing import Any, Self
 from sightline.errors import SightlineError
 from sightline.runs import surroundings
 from sightline.runs.configuration import to_settings
-from sightline.runs.device_values import DeferredScalars, on_device
+from sightline.runs.deferred import DeferredScalars, on_device
 from sightline.runs.json_file import write_json
 from sightline.runs.locations import (
     CONFIGURATION_FILE,
@@ -68,8 +68,8 @@ class RunLogger(MediaLogger):
 
     Leave a ``with`` block, call `close`, or do nothing: the run then ends with the process, as failed if an
     exception ended it. (A code given to ``sys.exit`` is only seen by a ``with`` block.) Killing the process
-    loses no metric that was logged before, other than those still on a GPU; the media and records that wait
-    for the sinks are lost.
+    loses no metric that was logged before, other than those still on a GPU and the last 50 ms of
+    `log_scalars`; the media and records that wait for the sinks are lost.
 
     Each entry may have a rate, ``every``: ``"10ba"`` is due at the steps that 10 divides, also in a resumed
     run; ``"5s"``, ``"2m"`` and ``"1h"`` are due at the first call and whenever that time has passed. Values
@@ -132,6 +132,16 @@ class RunLogger(MediaLogger):
                 self._metrics.write("scalar", name, value, step)
             else:
                 self._log_number("scalar", name, value, step)
+
+    def log_scalars(self, values: Mapping[str, Any], step: int = 0) -> None:
+        """Log several numbers of a step, by name, each as `log_scalar` does. Cheapest where steps are fast.
+
+        At most every 50 ms lines are written, as many together cost a fraction; in between they wait for the
+        next entry of any kind, `flush` or `close`. Killing the process loses those that wait.
+        """
+        for name, value in values.items():
+            if not self._default_rates or self._due("scalar", name, step, None):
+                self._log_number("scalar", name, value, step, hold=True)
 
     def log_metric(self, name: str, value: Any, step: int = 0, every: str | None = None) -> None:
         """Log a number that the run is judged by, such as an accuracy. Otherwise as `log_scalar`."""
@@ -219,8 +229,9 @@ class RunLogger(MediaLogger):
         if self._metrics.closed:
             return
         ours = os.getpid() == self._pid
+        self._write_waiting()
         if ours:
-            self._close_sinks(status)
+            self._outlet.close(status)
         self._metrics.close()
         if not ours:
             return
@@ -272,14 +283,14 @@ class RunLogger(MediaLogger):
             step = whole_step(name, step, f"log_{kind}")
         return self._rates.due(kind, name, step, every)
 
-    def _log_number(self, kind: MetricKind, name: str, value: Any, step: int) -> None:
+    def _log_number(self, kind: MetricKind, name: str, value: Any, step: int, *, hold: bool = False) -> None:
         if type(value) is not float and callable(value):
             value = value()
-        if self._deferred or (type(value) is not float and on_device(value)):
+        if hold or self._deferred.waiting or (type(value) is not float and on_device(value)):
             step = self._metrics.check(kind, name, step)
-            if not on_device(value):
+            if type(value) is not float and not on_device(value):
                 value = one_number(name, value)
-            self._deferred.add(kind, name, value, step, time())
+            (self._deferred.hold if hold else self._deferred.add)(kind, name, value, step, time())
         else:
             self._metrics.write(kind, name, value, step)
 
@@ -290,12 +301,11 @@ class RunLogger(MediaLogger):
             )
         self._outlet.put_media(draft)
 
-    def _close_sinks(self, status: RunStatus) -> None:
+    def _write_waiting(self) -> None:
         try:
             self._deferred.flush()
         except Exception as error:  # the disk is full, or the GPU is gone: the run must still be ended
             _LOG.warning("The last scalars were not written: %s", error)
-        self._outlet.close(status)
 
     def _write_end(self) -> None:
         try:

@@ -96,11 +96,11 @@ class MetricsWriter:
         Raises:
             SightlineError: what `write` would refuse in the name or the step, or a writer already closed.
         """
-        if self.closed:
+        if self._fd < 0:
             raise self._write_error(name, OSError())
         if name not in self._middles[kind]:
             self._middle(kind, name)
-        return whole_step(name, step)
+        return step if type(step) is int and 0 <= step <= MAX_STEP else whole_step(name, step)
 
     def size(self) -> int:
         """Bytes written by all who write to the file, once they are on the disk."""

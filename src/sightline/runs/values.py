@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from sightline.errors import SightlineError
-from sightline.runs.device_values import on_device
+from sightline.runs.deferred import on_device
 
 Array = np.ndarray
 Later = Callable[[], Array]

@@ -102,12 +102,13 @@ _PARTS = (Tensor, *_SEQUENCES, Mapping)
 
 def item_count(batch: Any) -> int:
     """The number of items in a batch: the length of the first tensor or list in it."""
+    if isinstance(batch, Tensor):
+        shape = batch.shape
+        return shape[0] if shape else 1
     if isinstance(batch, _SEQUENCES):
         if not batch:
             return 0
         first = batch[0]
-    elif isinstance(batch, Tensor):
-        return batch.shape[0] if batch.ndim else 1
     else:
         first = next(iter(batch.values() if isinstance(batch, Mapping) else batch))
     if isinstance(first, _PARTS):
