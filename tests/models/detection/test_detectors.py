@@ -141,7 +141,11 @@ def test_torchvisions_names_are_those_that_give_boxes() -> None:
         ("light", {"strides": []}, r"strides \[\]"),
         ("light", {"backbone": "resnet17"}, "there is no backbone 'resnet17'; did you mean"),
         ("light", {"backbone": "test_vit"}, r"timm/test_vit: has features at the strides 16; choose"),
-        ("light", {"pretrained": True}, "plain: has no pretrained weights"),
+        (
+            "light",
+            {"pretrained": True},
+            "light: its backbone 'plain' has no pretrained weights; choose one of timm",
+        ),
         (
             "ssdlite320_mobilenet_v3_large",
             {"nms_thresh": 1},

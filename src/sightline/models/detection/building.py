@@ -104,6 +104,11 @@ def light(
             f"light: strides {list(strides)}: give each twice the one before it, as [8, 16, 32]."
         )
     name = resolved(backbone, BACKBONES, "backbone")
+    if pretrained is True and name.library == "sightline":
+        raise SightlineError(
+            f"light: its backbone '{name.name}' has no pretrained weights; choose one of timm, such as "
+            "'backbone: resnet18', give 'pretrained' a file, or leave it out."
+        )
     built = build_backbone(name, channels, strides, dict(backbone_options or {}))
     model = LightDetector(built, classes, BoxSelection(), strides=strides, width=width, depth=depth)
     load_pretrained(model, pretrained, name, channels=channels, encoder="backbone")
