@@ -51,7 +51,7 @@ class LossWatch:
         if updates == 0:
             return {}
         if self._is_known:
-            return {name: value / updates for name, value in sums.items()} if updates > 1 else sums
+            return {name: value / updates for name, value in sums.items()}
         if updates == 1 and self._ranks.size == 1:
             return sums
         means = self._ranks.sum(torch.stack([value.float() for value in sums.values()]))

@@ -16,7 +16,7 @@ from weakref import WeakSet
 from sightline.errors import SightlineError
 from sightline.runs.metrics_writer import MetricKind
 
-HOLD_S = 0.05
+_HOLD_S = 0.05
 _MOST = 1024  # numbers on their way; beyond this the oldest is waited for
 
 
@@ -90,7 +90,7 @@ class DeferredScalars:
         self._write_ready(wait=len(self.waiting) > _MOST)
 
     def hold(self, kind: MetricKind, name: str, value: Any, step: int, time: float) -> None:
-        """The same, but write only if `HOLD_S` have passed since that was last done here.
+        """The same, but write only if `_HOLD_S` have passed since that was last done here.
 
         A line that is written amid other work takes about 20 microseconds, as everything that this needs has
         left the processor's caches; one that is written after another takes 3.
@@ -99,7 +99,7 @@ class DeferredScalars:
             self.waiting.append((None, kind, name, value, step, time))
         else:
             self._queue(kind, name, value, step, time)
-        if abs(time - self._held_since) >= HOLD_S:  # clocks may be set back
+        if abs(time - self._held_since) >= _HOLD_S:  # clocks may be set back
             self._held_since = time
             self._write_ready(wait=len(self.waiting) > _MOST)
 

@@ -136,8 +136,9 @@ class RunLogger(MediaLogger):
     def log_scalars(self, values: Mapping[str, Any], step: int = 0) -> None:
         """Log several numbers of a step, by name, each as `log_scalar` does. Cheapest where steps are fast.
 
-        At most every 50 ms lines are written, as many together cost a fraction; in between they wait for the
-        next entry of any kind, `flush` or `close`. Killing the process loses those that wait.
+        Lines are written every 50 ms at most, as many together cost a fraction; in between they wait for
+        such a call, the next `log_scalar` or `log_metric`, `flush` or `close`; killing the process
+        loses them.
         """
         for name, value in values.items():
             if not self._default_rates or self._due("scalar", name, step, None):
