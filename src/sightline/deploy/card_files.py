@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
+from sightline.archives import DAMAGE
 from sightline.deploy.card import CARD_KEY, ModelCard, Precision, no_card
 from sightline.errors import SightlineError
 
@@ -57,7 +58,7 @@ def _text_in(path: Path) -> str | None:
         if known == "safetensors":
             return _in_safetensors(path)
         return _in_onnx(path) if known == "onnx" else _in_zip(path)
-    except (_DamagedError, zipfile.BadZipFile, ValueError, EOFError) as error:
+    except (_DamagedError, *DAMAGE) as error:
         raise SightlineError(f"{path}: {_DAMAGED}") from error
 
 

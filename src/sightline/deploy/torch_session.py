@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from sightline.archives import DAMAGE
 from sightline.deploy.building import built
 from sightline.deploy.card import ModelCard
 from sightline.deploy.card_files import Format
@@ -129,7 +130,7 @@ def _refuse_damaged(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()
-    except (zipfile.BadZipFile, OSError) as error:
+    except (*DAMAGE, OSError) as error:
         raise SightlineError(f"{path}: {_DAMAGED} ({_first_line(error)})") from error
     if bad is not None:
         raise SightlineError(f"{path}: {_DAMAGED} ({bad} in it is damaged)")

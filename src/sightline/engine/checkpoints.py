@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import pickle
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +65,7 @@ class Checkpoint:
         path = self.folder / STATE_FILE
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        except Exception as error:  # of many kinds, by what is damaged
             raise SightlineError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]}).") from error
 
     def write_model(self, folder: Path) -> None:

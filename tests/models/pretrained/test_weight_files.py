@@ -73,3 +73,18 @@ def test_what_is_no_file_of_weights_is_named(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(SightlineError, match=rf"{name}: {message}"):
             read_weights_file(tmp_path / name)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_damaged_file_is_one_sentence(tmp_path: Path, zipped: bool) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(WEIGHTS, path, _use_new_zipfile_serialization=zipped)
+    content, refused = path.read_bytes(), 0
+    for start in range(0, len(content), 11):
+        for byte in (b"\x00", b"\xff"):
+            path.write_bytes(content[:start] + byte * 4 + content[start + 4 :])
+            try:
+                read_weights_file(path)  # where only numbers, or what fills the file up, were damaged
+            except SightlineError as error:
+                refused += "weights.pth: " in str(error)
+    assert refused > 50
