@@ -180,7 +180,7 @@ def test_reading_goes_on_while_a_run_writes(tmp_path: Path) -> None:
 
         def write() -> None:
             step = 0
-            while not stop.is_set():
+            while not stop.wait(0.001):
                 logger.log_metric("acc", 0.5, step)
                 step += 1
 
