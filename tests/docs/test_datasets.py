@@ -1,6 +1,5 @@
-"""The snippets of the guides run as they stand."""
+"""The guide to datasets does as it says."""
 
-import re
 from contextlib import chdir
 from pathlib import Path
 
@@ -9,9 +8,8 @@ import pytest
 
 from sightline.data import Bbox, Dataset, DatasetInfo, Sample, TaskInfo
 from tests.data.factory import image_folder, write_picture
+from tests.docs.guides import run_guide
 from tests.needs import needs
-
-DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.fixture
@@ -25,16 +23,10 @@ def prepared(tmp_path: Path):
         yield tmp_path
 
 
-def test_datasets(prepared: Path) -> None:
+def test_datasets(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for part in ("rasterio", "torch"):
         needs(part, _has(part))
-    snippets = re.findall(
-        r"^```python\n(.*?)^```", (DOCS / "datasets.md").read_text(), re.DOTALL | re.MULTILINE
-    )
-    assert len(snippets) == 11
-    names: dict[str, object] = {}
-    for number, snippet in enumerate(snippets, start=1):
-        exec(compile(snippet, f"docs/datasets.md, snippet {number}", "exec"), names)
+    assert run_guide("datasets.md", prepared, monkeypatch) == {"python": 11}
     assert (prepared / "sheet.png").is_file()
     assert len(Dataset.from_path("street-public")) == 12
 

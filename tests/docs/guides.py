@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Person
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def run_guide(

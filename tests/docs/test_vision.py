@@ -6,7 +6,7 @@ import pytest
 
 from sightline.data import Dataset
 from sightline.engine import Experiment
-from tests.guides import run_guide
+from tests.docs.guides import run_guide
 
 
 def test_vision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from sightline.data import Dataset
-from tests.guides import DOCS, run_guide
+from tests.docs.guides import DOCS, run_guide
 
 
 def test_inference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.guides import DOCS, run_guide
+from tests.docs.guides import DOCS, run_guide
 
 
 def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
