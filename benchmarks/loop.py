@@ -1,6 +1,6 @@
 """What a training loop adds to a step, beside the loops that people use, and a bare one.
 
-    python benchmarks/loop.py            # some minutes
+    python benchmarks/loop.py            # a quarter of an hour
     python benchmarks/loop.py --quick    # 300 steps, one round; holds to no bar
 
 The same training everywhere: an MLP 784-64-10, batches of 16 that lie in memory, AdamW, one thread, one
@@ -54,7 +54,8 @@ def main() -> int:
     pythons: dict[str, Path | str] = {"ours": sys.executable}
     pythons |= {name: peer_python(package) for name, package in PEERS.items()}
     found: dict[str, list[dict[str, float]]] = {name: [] for name in pythons}
-    for _ in range(rounds):
+    for number in range(1, rounds + 1):
+        print(f"round {number} of {rounds}", file=sys.stderr, flush=True)
         for name, python in pythons.items():
             found[name].append(measured(python, name, steps))
     added = {name: statistics.median(one["added"] for one in each) for name, each in found.items()}
