@@ -1,6 +1,7 @@
 """The same training three ways, and the verbs."""
 
 import json
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -203,3 +204,11 @@ def test_the_best_weights_are_measured_at_the_end(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     logged = [line["value"] for line in lines if line.get("name") == "test/loss"]
     assert logged == [pytest.approx(metrics["test/loss"])]
+
+
+def test_no_worker_is_left_after_a_training(tmp_path: Path) -> None:
+    experiment = Experiment(
+        tiny_spec({"max_duration": "1ep"}, {"batch_size": 8, "workers": 2}), tmp_path / "run"
+    )
+    experiment.train()
+    assert multiprocessing.active_children() == []

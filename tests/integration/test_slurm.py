@@ -111,12 +111,17 @@ def test_a_job_that_is_preempted_goes_on(slurm: dict[str, str], tmp_path: Path) 
     job = job_of(slurm)
     subprocess.run(["scancel", "--signal=USR1", job], env=slurm, check=True)  # as `--signal=USR1@60` does
     reason = ["squeue", "-h", "-o", "%r"]
-    now = ["scontrol", "update", f"JobId={job}", "StartTime=now"]
+    # Slurm lets two minutes pass before it goes on. In the second in which it took back what the job was
+    # allowed, it would refuse it, and drop it.
+    soon = ["scontrol", "update", f"JobId={job}", "StartTime=now+5"]
+    hurried = False
 
     def ended() -> bool:
+        nonlocal hurried
         waiting = subprocess.run(reason, env=slurm, capture_output=True, text=True).stdout
-        if "BeginTime" in waiting:  # Slurm lets two minutes pass before it goes on
-            subprocess.run(now, env=slurm, check=True)
+        if "BeginTime" in waiting and not hurried:
+            subprocess.run(soon, env=slurm, check=True)
+            hurried = True
         return status(run) in ("succeeded", "failed")
 
     wait_for(slurm, run, ended)

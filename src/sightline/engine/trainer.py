@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sightline.data.loading import Loader
 from sightline.engine import events
 from sightline.engine.averaging import WeightAverage
 from sightline.engine.callbacks import Callback, Callbacks
@@ -116,6 +117,10 @@ class Trainer:
             if self.callbacks.listen(events.Failure):
                 self.callbacks.tell(events.Failure(self, error))
             raise
+        finally:
+            for loader in (self.loader, self.validation):
+                if isinstance(loader, Loader):  # another may have no workers, or be its owner's to end
+                    loader.close()
 
     def _train(self) -> None:
         try:

@@ -74,3 +74,49 @@ def test_ctrl_c_ends_all_without_a_traceback(tmp_path: Path) -> None:
     assert training.exitcode == 0
     with pytest.raises(ProcessLookupError):
         os.killpg(training.pid, 0)  # no worker is left behind
+
+
+def _read_slowly(folder: Path) -> None:
+    loader: Any = Loader(Dying(None), 4, workers=2)
+    for number, _ in enumerate(loader):
+        if number == 1:
+            pids = [str(child.pid) for child in multiprocessing.active_children()]
+            (folder / "pids.part").write_text(" ".join(pids))
+            (folder / "pids.part").rename(folder / "pids")
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver"])
+def test_when_the_training_is_killed_its_workers_end(tmp_path: Path, method: Any) -> None:
+    training = multiprocessing.get_context(method).Process(target=_read_slowly, args=(tmp_path,))
+    training.start()
+    while not (tmp_path / "pids").exists():
+        assert training.is_alive()
+        time.sleep(0.01)
+    workers = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(workers) == 2
+    training.kill()
+    training.join()
+    deadline = time.monotonic() + 30
+    while any(map(_runs, workers)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_closed_and_read_again() -> None:
+    loader: Any = Loader(range(8), 4, workers=2)  # pyright: ignore[reportArgumentType]
+    assert [batch.tolist() for batch in loader] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert len(multiprocessing.active_children()) == 2
+    loader.close()
+    assert multiprocessing.active_children() == []
+    assert len(list(loader)) == 2
+    loader.close()
+    loader.close()
+    assert multiprocessing.active_children() == []

@@ -12,7 +12,7 @@ from sightline.data.dataset import Dataset
 from sightline.data.loading.nested import each_tensor, in_first
 from sightline.data.loading.reading import Collate, ItemError, Plan, Read, Reader
 from sightline.data.loading.sampler import Batches, Last
-from sightline.data.loading.workers import batches_of_workers, leave_interrupts_alone
+from sightline.data.loading.workers import batches_of_workers, begin_worker
 from sightline.errors import SightlineError
 
 logger = logging.getLogger("sightline.data")
@@ -105,7 +105,7 @@ class Loader(Iterable[Any]):
             persistent_workers=workers > 0,
             pin_memory=self.device.type == "cuda",
             collate_fn=_as_read,
-            worker_init_fn=leave_interrupts_alone,
+            worker_init_fn=begin_worker,
             generator=torch.Generator(),  # it draws a number for each pass, which is not to be a global one
         )
         self._consumed: int | None = None
@@ -131,6 +131,14 @@ class Loader(Iterable[Any]):
             self._consumed = consumed
             if read.batch is not None:
                 yield read.batch
+
+    def close(self) -> None:
+        """End the workers; another pass starts new ones.
+
+        Left to the garbage collector, in a circle of objects, each would be waited for five seconds, as the
+        queue that tells it to end is gone before it.
+        """
+        self._loader._iterator = None  # of the persistent workers; it ends them when it goes
 
     def state_dict(self) -> dict[str, Any]:
         """Where the training is, of plain values; the batch in hand counts as consumed."""

@@ -1,6 +1,7 @@
 """The processes that read items: `DataLoader`'s, ending in good order and failing in one sentence."""
 
 import gc
+import multiprocessing
 import os
 import signal
 import threading
@@ -20,12 +21,22 @@ _GRACE = 0.5  # seconds that the end of a process takes to be known
 Handler = Callable[[int, FrameType | None], Any]
 
 
-def leave_interrupts_alone(worker: int) -> None:  # noqa: ARG001 (DataLoader's worker_init_fn)
-    """Ctrl-C, and a scheduler's signal, go to a whole group of processes; the one that trains ends its
-    workers itself, by SIGTERM, for which it may have a handler that they are not to inherit."""
+def begin_worker(worker: int) -> None:  # noqa: ARG001 (DataLoader's worker_init_fn)
+    """Leave signals to the process that trains, and end with it."""
+    # Ctrl-C, and a scheduler's signal, go to a whole group of processes; the one that trains ends its
+    # workers itself, by SIGTERM, for which it may have a handler that they are not to inherit.
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """`DataLoader` looks at the parent's id alone, which stays the same where a fork server is between."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def batches_of_workers(loader: DataLoader[Any]) -> Iterator[Read]:
