@@ -210,5 +210,6 @@ def test_no_worker_is_left_after_a_training(tmp_path: Path) -> None:
     experiment = Experiment(
         tiny_spec({"max_duration": "1ep"}, {"batch_size": 8, "workers": 2}), tmp_path / "run"
     )
+    before = multiprocessing.active_children()
     experiment.train()
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= set(before)
