@@ -111,12 +111,13 @@ def _runs(pid: int) -> bool:
 
 
 def test_closed_and_read_again() -> None:
+    others = set(multiprocessing.active_children())
     loader: Any = Loader(range(8), 4, workers=2)  # pyright: ignore[reportArgumentType]
     assert [batch.tolist() for batch in loader] == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    assert len(multiprocessing.active_children()) == 2
+    assert len(set(multiprocessing.active_children()) - others) == 2
     loader.close()
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= others
     assert len(list(loader)) == 2
     loader.close()
     loader.close()
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= others
