@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -76,31 +78,32 @@ def test_ctrl_c_ends_all_without_a_traceback(tmp_path: Path) -> None:
         os.killpg(training.pid, 0)  # no worker is left behind
 
 
-def _read_slowly(folder: Path) -> None:
-    loader: Any = Loader(Dying(None), 4, workers=2)
-    for number, _ in enumerate(loader):
-        if number == 1:
-            pids = [str(child.pid) for child in multiprocessing.active_children()]
-            (folder / "pids.part").write_text(" ".join(pids))
-            (folder / "pids.part").rename(folder / "pids")
+_TRAINING = """
+import multiprocessing, sys, time
+from sightline.data.loading import Loader
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[1])
+    multiprocessing.set_forkserver_preload(["sightline.data.loading"])
+    for _ in Loader(range(1000), 4, workers=2):
+        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
         time.sleep(0.2)
+"""
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver"])
-def test_when_the_training_is_killed_its_workers_end(tmp_path: Path, method: Any) -> None:
-    training = multiprocessing.get_context(method).Process(target=_read_slowly, args=(tmp_path,))
-    training.start()
-    while not (tmp_path / "pids").exists():
-        assert training.is_alive()
-        time.sleep(0.01)
-    workers = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-    assert len(workers) == 2
-    training.kill()
-    training.join()
-    deadline = time.monotonic() + 30
-    while any(map(_runs, workers)):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def test_when_the_training_is_killed_its_workers_end(tmp_path: Path, method: str) -> None:
+    (tmp_path / "training.py").write_text(_TRAINING)
+    command = [sys.executable, str(tmp_path / "training.py"), method]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as training:
+        assert training.stdout is not None
+        workers = [int(pid) for pid in training.stdout.readline().split()]
+        assert len(workers) == 2
+        training.kill()
+        deadline = time.monotonic() + 30
+        while any(map(_runs, workers)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def _runs(pid: int) -> bool:
