@@ -2,11 +2,12 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 import torch
-from torchmetrics import Metric
 
 import sightline.metrics
 from sightline.config import Component, build
@@ -22,7 +23,7 @@ BATCHES: dict[str, tuple[Any, Any]] = {
 each = pytest.mark.parametrize("name", BATCHES)
 
 
-def built(name: str) -> Metric:
+def built(name: str) -> Any:
     spec = {"class_path": f"sightline.metrics.{name}", "init_args": {"classes": NAMES}}
     return build(Component.model_validate(spec))
 
@@ -70,3 +71,11 @@ def test_the_names_are_those_that_there_are() -> None:
     assert all(hasattr(sightline.metrics, name) for name in sightline.metrics.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Accuracy'"):
         _ = sightline.metrics.Accuracy  # type: ignore[attr-defined]
+
+
+def test_importing_them_imports_nothing_that_takes_long() -> None:
+    code = (
+        "import sys\nfrom sightline.tasks import Classification, Detection, Segmentation\n"
+        "print({'torchmetrics', 'scipy', 'matplotlib', 'transformers', 'timm'} & set(sys.modules))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torchmetrics import Metric
 
 from sightline.engine.ranks import Ranks
 from sightline.metrics import ClassificationMetrics, DetectionMetrics, SegmentationMetrics
@@ -14,7 +13,7 @@ from tests.engine.two_ranks import on_two_ranks
 NAMES = [f"class {number}" for number in range(6)]
 
 
-def metrics() -> dict[str, Metric]:
+def metrics() -> dict[str, Any]:
     return {
         "classification": ClassificationMetrics(NAMES),
         "several labels": ClassificationMetrics(NAMES, multi_label=True),

@@ -1,10 +1,11 @@
 """How good predictions are: classification, detection and semantic segmentation.
 
-`ClassificationMetrics`, `DetectionMetrics` and `SegmentationMetrics` are torchmetrics for training and
-validation: they add up counts or keep predictions over the whole epoch and over all ranks, so no number is a
-mean of means. What they compute comes from modules that do without torch: `sightline.metrics.coco`,
-`sightline.metrics.confusion` and `sightline.metrics.multi_label`, which `evaluate_dataset` uses to compare
-predictions that are kept in a `Dataset` with its ground truth.
+`ClassificationMetrics`, `DetectionMetrics` and `SegmentationMetrics` are for training and validation: as
+torchmetrics, they have ``update``, ``compute`` and ``reset``, and they add up counts or keep predictions over
+the whole epoch and over all ranks, so no number is a mean of means. What they compute comes from modules that
+do without torch: `sightline.metrics.coco`, `sightline.metrics.confusion` and
+`sightline.metrics.multi_label`, which `evaluate_dataset` uses to compare predictions that are kept in a
+`Dataset` with its ground truth.
 """
 
 from importlib import import_module

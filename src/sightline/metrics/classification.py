@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 from sightline.errors import SightlineError
+from sightline.metrics.across_ranks import joined, summed
 from sightline.metrics.confusion import classification_numbers
 from sightline.metrics.multi_label import multi_label_numbers
 
 
-class ClassificationMetrics(Metric):
+class ClassificationMetrics:
     """Of one class an image: `sightline.metrics.confusion.classification_numbers`, and top-k accuracy as
     ``accuracy_top5``. Of several: `sightline.metrics.multi_label.multi_label_numbers`.
 
@@ -27,18 +26,9 @@ class ClassificationMetrics(Metric):
         SightlineError: no classes, or a ``top_k`` below 1.
     """
 
-    full_state_update = False
-    higher_is_better = True
-    is_differentiable = False
-    scores: list[Tensor]
-    labels: list[Tensor]
-    counts: Tensor
-    hits: Tensor
-
     def __init__(
         self, classes: Sequence[str], top_k: Sequence[int] = (1, 5), multi_label: bool = False
     ) -> None:
-        super().__init__()
         if not classes:
             raise SightlineError("ClassificationMetrics: classes is empty; name the classes.")
         if any(k < 1 for k in top_k):
@@ -46,15 +36,17 @@ class ClassificationMetrics(Metric):
         self.classes = list(classes)
         self.multi_label = multi_label
         self._top_k = [k for k in top_k if 1 < k < len(classes)]
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        size = len(self.classes)
         self._confusion: Tensor | None = None
-        if multi_label:
-            self.add_state("scores", [], dist_reduce_fx="cat")
-            self.add_state("labels", [], dist_reduce_fx="cat")
-        else:
-            # A row more for targets that cannot be.
-            size = (len(classes) + 1) * len(classes)
-            self.add_state("counts", torch.zeros(size, dtype=torch.int64), dist_reduce_fx="sum")
-            self.add_state("hits", torch.zeros(len(self._top_k), dtype=torch.int64), dist_reduce_fx="sum")
+        self._scores: list[Tensor] = []
+        self._labels: list[Tensor] = []
+        # A row more for targets that cannot be.
+        self._counts = torch.zeros((size + 1) * size, dtype=torch.int64)
+        self._hits = torch.zeros(len(self._top_k), dtype=torch.int64)
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
         """Add a batch; on a GPU without waiting for it.
@@ -77,16 +69,18 @@ class ClassificationMetrics(Metric):
             )
         if self.multi_label:
             # Flat, as what a rank without any batch contributes is flat too.
-            self.scores.append(predictions.to(self.dtype).flatten())
-            self.labels.append(targets.to(self.dtype).flatten())
+            self._scores.append(predictions.float().flatten())
+            self._labels.append(targets.float().flatten())
             return
         targets = targets.long()
         rows = torch.where((targets >= 0) & (targets < size), targets, size)
         predicted = predictions.argmax(dim=1)
-        self.counts.scatter_add_(0, rows * size + predicted, torch.ones_like(targets))
+        self._counts = self._counts.to(targets.device)
+        self._counts.scatter_add_(0, rows * size + predicted, torch.ones_like(targets))
         if self._top_k:
             places = _places(predictions, rows.clamp(max=size - 1))
-            self.hits += torch.stack([(places < k).sum() for k in self._top_k])
+            hits = torch.stack([(places < k).sum() for k in self._top_k])
+            self._hits = self._hits.to(hits.device) + hits
 
     def compute(self) -> dict[str, float]:
         """The numbers by name, over all batches and ranks; see the class.
@@ -95,11 +89,11 @@ class ClassificationMetrics(Metric):
             SightlineError: targets had a value that is no label.
         """
         if self.multi_label:
-            scores = _rows(self.scores, len(self.classes))
-            labels = _rows(self.labels, len(self.classes)) != 0
+            scores = _rows(self._scores, len(self.classes))
+            labels = _rows(self._labels, len(self.classes)) != 0
             return multi_label_numbers(scores.numpy(), labels.numpy(), self.classes)
         size = len(self.classes)
-        counts = self.counts.reshape(size + 1, size).cpu()
+        counts = summed(self._counts).reshape(size + 1, size)
         unknown = int(counts[size].sum())
         if unknown:
             raise SightlineError(
@@ -109,7 +103,7 @@ class ClassificationMetrics(Metric):
         self._confusion = counts[:size]
         numbers = classification_numbers(self._confusion.numpy(), self.classes)
         total = int(self._confusion.sum())
-        for k, hits in zip(self._top_k, self.hits.tolist(), strict=True):
+        for k, hits in zip(self._top_k, summed(self._hits).tolist(), strict=True):
             numbers[f"accuracy_top{k}"] = hits / total if total else float("nan")
         return numbers
 
@@ -136,6 +130,5 @@ def _places(scores: Tensor, targets: Tensor) -> Tensor:
     return before.sum(dim=1)
 
 
-def _rows(parts: list[Tensor] | Tensor, columns: int) -> Tensor:
-    whole = dim_zero_cat(parts) if len(parts) else torch.zeros(0)
-    return whole.reshape(-1, columns).cpu().double()
+def _rows(parts: list[Tensor], columns: int) -> Tensor:
+    return joined(parts).reshape(-1, columns).double()

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 from sightline.errors import SightlineError
+from sightline.metrics.across_ranks import joined
 from sightline.metrics.coco import (
     BoxTable,
     PrecisionRecallCurve,
@@ -21,7 +20,7 @@ _TRUE_COLUMNS = 7  # box, label, crowd, area
 _PREDICTED_COLUMNS = 6  # box, score, label
 
 
-class DetectionMetrics(Metric):
+class DetectionMetrics:
     """The numbers of `sightline.metrics.coco.evaluate_detections`.
 
     All boxes are kept until `compute`, as float32. They are kept flat, and the numbers of them in each image
@@ -34,22 +33,18 @@ class DetectionMetrics(Metric):
         SightlineError: no classes.
     """
 
-    full_state_update = False
-    higher_is_better = True
-    is_differentiable = False
-    predicted: list[Tensor]
-    true: list[Tensor]
-    images: list[Tensor]
-
     def __init__(self, classes: Sequence[str]) -> None:
-        super().__init__()
         if not classes:
             raise SightlineError("DetectionMetrics: classes is empty; name the classes.")
         self.classes = list(classes)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all batches."""
         self._tables: tuple[BoxTable, BoxTable] | None = None
-        self.add_state("predicted", [], dist_reduce_fx="cat")
-        self.add_state("true", [], dist_reduce_fx="cat")
-        self.add_state("images", [], dist_reduce_fx="cat")  # each image's number of true and predicted boxes
+        self._predicted: list[Tensor] = []
+        self._true: list[Tensor] = []
+        self._images: list[Tensor] = []  # each image's number of true and predicted boxes
 
     def update(self, predictions: Sequence[Mapping[str, Any]], targets: Sequence[Mapping[str, Any]]) -> None:
         """Add a batch; on a GPU without waiting for it.
@@ -77,13 +72,9 @@ class DetectionMetrics(Metric):
             _column("targets", targets, "area", torch.nan),
         ]
         counts = [len(item["labels"]) for pair in zip(targets, predictions, strict=True) for item in pair]
-        self.predicted.append(self._flat(found))
-        self.true.append(self._flat(expected))
-        self.images.append(torch.tensor(counts, dtype=self.dtype, device=self.device))
-
-    def _flat(self, columns: Sequence[Tensor]) -> Tensor:
-        """A row per box of all columns, one after the other."""
-        return torch.cat([column.to(self.device, self.dtype) for column in columns], dim=1).flatten()
+        self._predicted.append(_flat(found))
+        self._true.append(_flat(expected))
+        self._images.append(torch.tensor(counts, dtype=torch.float32))
 
     def compute(self) -> dict[str, float]:
         """The numbers by name, over all batches and ranks; see the class.
@@ -91,9 +82,9 @@ class DetectionMetrics(Metric):
         Raises:
             SightlineError: a label that is none of the classes, or numbers that are not finite.
         """
-        counts = _whole(self.images).reshape(-1, 2).astype(int)
-        true = _whole(self.true).reshape(-1, _TRUE_COLUMNS)
-        predicted = _whole(self.predicted).reshape(-1, _PREDICTED_COLUMNS)
+        counts = _whole(self._images).reshape(-1, 2).astype(int)
+        true = _whole(self._true).reshape(-1, _TRUE_COLUMNS)
+        predicted = _whole(self._predicted).reshape(-1, _PREDICTED_COLUMNS)
         self._tables = (
             BoxTable(
                 images=_images(counts[:, 0]),
@@ -145,8 +136,13 @@ def _column(what: str, items: Sequence[Mapping[str, Any]], name: str, default: f
     return torch.cat(parts)
 
 
-def _whole(parts: list[Tensor] | Tensor) -> np.ndarray:
-    return (dim_zero_cat(parts) if len(parts) else torch.zeros(0)).cpu().double().numpy()
+def _flat(columns: Sequence[Tensor]) -> Tensor:
+    """A row per box of all columns, one after the other."""
+    return torch.cat([column.float() for column in columns], dim=1).flatten()
+
+
+def _whole(parts: list[Tensor]) -> np.ndarray:
+    return joined(parts).double().numpy()
 
 
 def _images(counts: np.ndarray) -> np.ndarray:

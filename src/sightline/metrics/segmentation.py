@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from sightline.data.loading.targets import IGNORE_INDEX
 from sightline.errors import SightlineError
+from sightline.metrics.across_ranks import summed
 from sightline.metrics.confusion import segmentation_numbers
 
 
-class SegmentationMetrics(Metric):
+class SegmentationMetrics:
     """The numbers of `sightline.metrics.confusion.segmentation_numbers`, of all pixels together.
 
     Args:
@@ -22,13 +22,7 @@ class SegmentationMetrics(Metric):
         SightlineError: no classes, or an ``ignore_index`` that is the label of a class.
     """
 
-    full_state_update = False
-    higher_is_better = True
-    is_differentiable = False
-    counts: Tensor
-
     def __init__(self, classes: Sequence[str], ignore_index: int = IGNORE_INDEX) -> None:
-        super().__init__()
         if not classes:
             raise SightlineError("SegmentationMetrics: classes is empty; name the classes.")
         if 0 <= ignore_index < len(classes):
@@ -38,11 +32,15 @@ class SegmentationMetrics(Metric):
             )
         self.classes = list(classes)
         self.ignore_index = ignore_index
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all batches."""
         self._confusion: Tensor | None = None
         # A row more for targets that cannot be, a column more for pixels predicted as no class; and at the
         # end the ignored pixels, which no mask takes out, as a GPU would have to be asked how many are left.
-        side = len(classes) + 1
-        self.add_state("counts", torch.zeros(side * side + 1, dtype=torch.int64), dist_reduce_fx="sum")
+        side = len(self.classes) + 1
+        self._counts = torch.zeros(side * side + 1, dtype=torch.int64)
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
         """Add a batch; on a GPU without waiting for it.
@@ -63,7 +61,8 @@ class SegmentationMetrics(Metric):
         side = len(self.classes) + 1
         places = self._known(targets).mul_(side).add_(self._known(predictions))
         places.masked_fill_(targets.flatten() == self.ignore_index, side * side)
-        self.counts.scatter_add_(0, places, torch.ones_like(places[:1]).expand_as(places))
+        self._counts = self._counts.to(places.device)
+        self._counts.scatter_add_(0, places, torch.ones_like(places[:1]).expand_as(places))
 
     def _known(self, labels: Tensor) -> Tensor:
         """A flat copy, int64, with the number of classes in place of what is no label."""
@@ -77,7 +76,7 @@ class SegmentationMetrics(Metric):
             SightlineError: targets had a value that is neither a label nor ``ignore_index``.
         """
         count = len(self.classes)
-        counts = self.counts[:-1].reshape(count + 1, count + 1).cpu()
+        counts = summed(self._counts)[:-1].reshape(count + 1, count + 1)
         unknown = int(counts[count].sum())
         if unknown:
             raise SightlineError(
