@@ -104,7 +104,7 @@ def digits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "digits"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory, digits_folder: Path) -> Iterator[World]:
     """A service with one local agent and the published dataset ``digits``."""
     needs("a namespace sandbox (bubblewrap or unshare)", "namespace" in available())
