@@ -4,17 +4,16 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 from tests.engine.tiny import Tiny, tiny_spec
+from tests.engine.two_ranks import CONTEXT
 
-from sightline.config import component, to_yaml
-from sightline.engine import Callback, Experiment
+from sightline.config import component, load, to_yaml
+from sightline.engine import Callback, Experiment, Spec
 from sightline.engine.callbacks import EarlyStopping
 from sightline.engine.checkpoints import STATE_FILE, checkpoints_in
 from sightline.engine.events import StepEnd, ValidationStart
@@ -167,31 +166,28 @@ def test_one_that_was_cut_off_before_its_first_checkpoint_begins_anew(tmp_path: 
     assert len([1 for name, *_ in outcome(tmp_path)[1] if name == "train/loss"]) == 5
 
 
+def go_on(spec: Path, run: Path) -> None:
+    Experiment(load(Spec, spec), run).train(resume=bool(checkpoints_in(run / "checkpoints")))
+
+
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     """SIGKILL, also while checkpoints are written; then on from whatever is there."""
     spec = tiny_spec({"max_duration": "20ep", "checkpoint_every": "1ba", "validate_every": "3ba"})
     (tmp_path / "spec.yaml").write_text(to_yaml(spec))
     Experiment(spec, tmp_path / "whole").train()
-    code = (
-        "import sys; from pathlib import Path; from sightline.config import load;"
-        "from sightline.engine import Experiment, Spec;"
-        "run = Path(sys.argv[2]); spec = load(Spec, sys.argv[1]);"
-        "from sightline.engine.checkpoints import checkpoints_in;"
-        "Experiment(spec, run).train(resume=bool(checkpoints_in(run / 'checkpoints')))"
-    )
     run, draw = tmp_path / "cut", random.Random(3)
     for attempt in range(4):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / "spec.yaml"), str(run)], cwd=Path(__file__).parents[2]
-        )
+        process = CONTEXT.Process(target=go_on, args=(tmp_path / "spec.yaml", run))
+        process.start()
         before = len(list(run.glob("checkpoints/*"))) and checkpoints_in(run / "checkpoints")[-1].step
-        while process.poll() is None and attempt < 3:
+        while process.is_alive() and attempt < 3:
             found = checkpoints_in(run / "checkpoints") if run.exists() else []
             if found and found[-1].step > before + 3:
                 time.sleep(draw.random() * 0.05)
                 process.kill()
                 break
             time.sleep(0.002)
-        assert process.wait() in (0, -signal.SIGKILL)
+        process.join()
+        assert process.exitcode == (-signal.SIGKILL if attempt < 3 else 0)
     assert_same(tmp_path / "whole", run)
     assert Tiny.__module__ in (run / "spec.yaml").read_text()

@@ -10,16 +10,17 @@ from typing import Any
 
 from sightline.engine.ranks import Ranks, join_ranks, loopback_store
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["sightline.engine", "torchmetrics.classification", "tests.engine.tiny"])
+CONTEXT = multiprocessing.get_context("forkserver")
+"""Of processes that train and need not import anything first."""
+CONTEXT.set_forkserver_preload(["sightline.engine", "torchmetrics.classification", "tests.engine.tiny"])
 
 
 def start(function: Callable[..., Any], *arguments: Any) -> tuple[list[ForkServerProcess], SimpleQueue, Any]:
     """Start ``function(ranks, *arguments)`` on both ranks."""
     store = loopback_store()
-    answers = _CONTEXT.SimpleQueue()
+    answers = CONTEXT.SimpleQueue()
     processes = [
-        _CONTEXT.Process(target=_rank, args=(rank, store.port, answers, function, arguments))
+        CONTEXT.Process(target=_rank, args=(rank, store.port, answers, function, arguments))
         for rank in range(2)
     ]
     for process in processes:
