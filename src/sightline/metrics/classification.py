@@ -49,7 +49,7 @@ class ClassificationMetrics:
         self._hits = torch.zeros(len(self._top_k), dtype=torch.int64)
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
-        """Add a batch; on a GPU without waiting for it.
+        """Add a batch; on a GPU without waiting for it, but for the first one.
 
         Args:
             predictions: (B, classes): scores, whose order alone counts (logits or probabilities; of equals

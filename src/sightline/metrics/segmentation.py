@@ -43,7 +43,7 @@ class SegmentationMetrics:
         self._counts = torch.zeros(side * side + 1, dtype=torch.int64)
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
-        """Add a batch; on a GPU without waiting for it.
+        """Add a batch; on a GPU without waiting for it, but for the first one.
 
         Args:
             predictions: integers (B, H, W): the label of each pixel; what is no label is no class, and wrong.
