@@ -111,6 +111,31 @@ main(sys.argv[1:])
 """
 
 
+KILLED_WHILE_DRAWING = """
+import os, signal, sys
+import sightline.deploy.files.drawing as drawing
+write = drawing.write_image
+def cut_off(path, pixels):
+    if "042" in path.name:
+        path.write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(path, pixels)
+drawing.write_image = cut_off
+from sightline.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def test_killed_while_it_draws_a_picture(ada: Person) -> None:
+    write_squares(ada.home / "half", 60)
+    words = ["predict", "finder.onnx", "half", "-o", "half.jsonl", "--draw", "half-drawn"]
+    killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_DRAWING, *words], cwd=ada.home)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list((ada.home / "half-drawn").glob(".*"))) == 1
+    ada.ok(*words)
+    assert {path.name for path in (ada.home / "half-drawn").iterdir()} == {f"{n:03}.jpg" for n in range(60)}
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_work_that_is_killed_goes_on(ada: Person, number: signal.Signals) -> None:
     write_squares(ada.home / "many", 60)

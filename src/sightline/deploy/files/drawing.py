@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sightline.data.images import as_eight_bits, write_image_whole
+from sightline.data.images import as_eight_bits, write_image
 from sightline.data.predictions import NO_CLASS, ClassMap, ClassScores, Detections, Prediction
 from sightline.data.primitives import Bbox, Bitmask, Classification, Segmentation
 from sightline.data.sample import Sample
@@ -79,10 +79,16 @@ def _boxes(found: Detections, classes: Sequence[str], height: int, width: int) -
 
 
 def write_picture(folder: Path, name: str, pixels: np.ndarray) -> Path:
-    """Write a drawn picture as ``folder/<name>.jpg``."""
+    """Write a drawn picture as ``folder/<name>.jpg``, whole or not at all."""
     path = folder / f"{name}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_image_whole(path, pixels)
+    # Always the same name, so that work that goes on after a kill writes over what was left of it.
+    part = path.with_name(f".{path.stem}.part.jpg")
+    try:
+        write_image(part, pixels)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 
